@@ -1,0 +1,132 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Hop(_message.Message):
+    __slots__ = ("node", "tier", "received_at", "verdict", "node_name", "sequence")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_AT_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    NODE_NAME_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    tier: str
+    received_at: _timestamp_pb2.Timestamp
+    verdict: str
+    node_name: str
+    sequence: int
+    def __init__(self, node: _Optional[str] = ..., tier: _Optional[str] = ..., received_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., verdict: _Optional[str] = ..., node_name: _Optional[str] = ..., sequence: _Optional[int] = ...) -> None: ...
+
+class RecipientError(_message.Message):
+    __slots__ = ("code", "message", "field")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    message: str
+    field: str
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., field: _Optional[str] = ...) -> None: ...
+
+class Delivery(_message.Message):
+    __slots__ = ("delivery_id", "recipient", "recipient_name", "state", "status", "error", "hops", "updated_at", "consigned_at", "handed_over_at")
+    DELIVERY_ID_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENT_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENT_NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    HOPS_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    CONSIGNED_AT_FIELD_NUMBER: _ClassVar[int]
+    HANDED_OVER_AT_FIELD_NUMBER: _ClassVar[int]
+    delivery_id: str
+    recipient: str
+    recipient_name: str
+    state: str
+    status: str
+    error: RecipientError
+    hops: _containers.RepeatedCompositeFieldContainer[Hop]
+    updated_at: _timestamp_pb2.Timestamp
+    consigned_at: _timestamp_pb2.Timestamp
+    handed_over_at: _timestamp_pb2.Timestamp
+    def __init__(self, delivery_id: _Optional[str] = ..., recipient: _Optional[str] = ..., recipient_name: _Optional[str] = ..., state: _Optional[str] = ..., status: _Optional[str] = ..., error: _Optional[_Union[RecipientError, _Mapping]] = ..., hops: _Optional[_Iterable[_Union[Hop, _Mapping]]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., consigned_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., handed_over_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class DocumentSummary(_message.Message):
+    __slots__ = ("document_id", "sha256", "size", "kind", "business_type", "sender", "sender_name", "edxml_document_id", "code_number", "code_notation", "subject", "lane", "priority", "promulgation_date", "accepted_at")
+    DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    BUSINESS_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    SENDER_NAME_FIELD_NUMBER: _ClassVar[int]
+    EDXML_DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    CODE_NOTATION_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    LANE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    PROMULGATION_DATE_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_AT_FIELD_NUMBER: _ClassVar[int]
+    document_id: str
+    sha256: str
+    size: int
+    kind: str
+    business_type: int
+    sender: str
+    sender_name: str
+    edxml_document_id: str
+    code_number: str
+    code_notation: str
+    subject: str
+    lane: str
+    priority: int
+    promulgation_date: str
+    accepted_at: _timestamp_pb2.Timestamp
+    def __init__(self, document_id: _Optional[str] = ..., sha256: _Optional[str] = ..., size: _Optional[int] = ..., kind: _Optional[str] = ..., business_type: _Optional[int] = ..., sender: _Optional[str] = ..., sender_name: _Optional[str] = ..., edxml_document_id: _Optional[str] = ..., code_number: _Optional[str] = ..., code_notation: _Optional[str] = ..., subject: _Optional[str] = ..., lane: _Optional[str] = ..., priority: _Optional[int] = ..., promulgation_date: _Optional[str] = ..., accepted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Agency(_message.Message):
+    __slots__ = ("code", "name", "tier", "parent", "aliases", "status", "successors", "valid_from", "valid_to", "environment")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    SUCCESSORS_FIELD_NUMBER: _ClassVar[int]
+    VALID_FROM_FIELD_NUMBER: _ClassVar[int]
+    VALID_TO_FIELD_NUMBER: _ClassVar[int]
+    ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    name: str
+    tier: str
+    parent: str
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    status: str
+    successors: _containers.RepeatedScalarFieldContainer[str]
+    valid_from: str
+    valid_to: str
+    environment: str
+    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., tier: _Optional[str] = ..., parent: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., status: _Optional[str] = ..., successors: _Optional[_Iterable[str]] = ..., valid_from: _Optional[str] = ..., valid_to: _Optional[str] = ..., environment: _Optional[str] = ...) -> None: ...
+
+class Evidence(_message.Message):
+    __slots__ = ("kind", "recipient", "node", "at", "xml")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENT_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    XML_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    recipient: str
+    node: str
+    at: _timestamp_pb2.Timestamp
+    xml: bytes
+    def __init__(self, kind: _Optional[str] = ..., recipient: _Optional[str] = ..., node: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., xml: _Optional[bytes] = ...) -> None: ...

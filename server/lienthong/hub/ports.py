@@ -1,0 +1,479 @@
+"""What the hub needs from outside: a store, blobs, a broker. Implementations live in store/, blobs/, broker/.
+
+Every port has one contract suite in tests/contract, run on the fake and on each real backend. Each store
+method is one transaction: when it returns, its writes are durable (fsync), and calling it again with the
+same arguments changes nothing. Methods raise `Refusal` for the caller's mistakes and `HubFault` for our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from lienthong.domain.agency import Agency, Directory
+from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.document import Lane, PackageKind
+from lienthong.domain.evidence import EvidenceKind, Verdict
+from lienthong.errors import Code
+
+Clock = Callable[[], datetime]
+
+
+# --- rows -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """One recipient of a document at acceptance: ACCEPTED, or REFUSED with a code."""
+
+    id: str
+    recipient: str  #: canonical code; as written where it is unknown
+    state: DeliveryState
+    error: Code | None = None
+    error_detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDocument:
+    """Everything one acceptance writes, in one commit."""
+
+    id: str
+    identity: str  #: unique: see hub/accept.py:identity_of
+    sha256: str
+    size: int
+    kind: PackageKind
+    business_type: int
+    sender: str  #: canonical code
+    first_node: str
+    edxml_document_id: str | None
+    code_number: str | None
+    code_notation: str | None
+    subject: str
+    lane: Lane
+    priority: int
+    promulgation_date: str | None
+    signer_sha256: str
+    accepted_at: datetime
+    deliveries: tuple[NewDelivery, ...]
+    acceptance: bytes  #: the signed SubmissionAcceptance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRow:
+    """A stored document, without its bytes."""
+
+    id: str
+    identity: str
+    sha256: str
+    size: int
+    kind: PackageKind
+    business_type: int
+    sender: str
+    first_node: str
+    edxml_document_id: str | None
+    code_number: str | None
+    code_notation: str | None
+    subject: str
+    lane: Lane
+    priority: int
+    promulgation_date: str | None
+    signer_sha256: str
+    accepted_at: datetime
+    published_at: datetime | None  #: when the broker first confirmed it; None: the reconciler will publish
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    """A stored delivery."""
+
+    id: str
+    document_id: str
+    recipient: str
+    state: DeliveryState
+    error: Code | None
+    error_detail: str | None
+    status: str | None  #: business status code, None until one arrives
+    updated_at: datetime
+    consigned_at: datetime | None
+    handed_over_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HopRow:
+    """A stored hop record with what queries need of it."""
+
+    document_id: str
+    node: str
+    sequence: int
+    received_at: datetime
+    verdict: Verdict
+    record: bytes  #: the signed XML
+    digest: str  #: SHA-256 hex of `record`
+    previous_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxItem:
+    """A delivery as its recipient sees it."""
+
+    delivery: DeliveryRow
+    document: DocumentRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRow:
+    """Signed evidence of a document; `recipient` is None for what concerns the whole document."""
+
+    document_id: str
+    kind: EvidenceKind
+    recipient: str | None
+    at: datetime
+    xml: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificatePurpose:
+    """Names for `CertificateRow.purpose`."""
+
+    SIGNATURE = "signature"
+    TRANSPORT = "transport"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRow:
+    """A certificate bound to an agency (or, for `role` operator, to the administrators)."""
+
+    sha256: str  #: of the DER, hex
+    agency: str  #: canonical code, or "" for an operator
+    purpose: str
+    role: str  #: "agency" or "operator"
+    subject: str
+    not_before: datetime
+    not_after: datetime
+    pem: str
+    bound_at: datetime
+    revoked_at: datetime | None = None
+    revoke_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """One line of the append-only event log."""
+
+    at: datetime
+    actor: str  #: agency code, node code, "hub", or "operator:<certificate subject>"
+    kind: str  #: dotted past tense, e.g. document.accepted
+    document_id: str | None = None
+    subject: str | None = None  #: what else it concerns: a recipient, node, quarantine id, agency …
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+class HeldKind(StrEnum):
+    """Why a transit message is held for an operator."""
+
+    QUARANTINE = "quarantine"  # failed verification
+    DEAD_LETTER = "dead_letter"  # no relay could process it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRow:
+    """A transit message held for an operator, with its exact bytes."""
+
+    id: str
+    kind: HeldKind
+    at: datetime
+    node: str
+    lane: Lane
+    document_id: str | None  #: as the message claims; None when it cannot be read
+    code: Code
+    detail: str | None
+    message: bytes
+    resolved_at: datetime | None = None
+    resolution: str | None = None  #: released | rejected | requeued | discarded
+    reason: str | None = None
+    resolved_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consignment:
+    """The part of a hop that puts a document into an inbox."""
+
+    recipient: str
+    evidence: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where undelivered deliveries wait: used by `queues list` for the oldest."""
+
+    node: str
+    lane: Lane
+    oldest: datetime
+    documents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentQuery:
+    """`documents find`: every given field must match; text matches subject or number, substring."""
+
+    text: str | None = None
+    sender: str | None = None
+    recipient: str | None = None
+    state: DeliveryState | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 50
+    before_id: str | None = None  #: page on: documents older than this id
+
+
+# --- ports ----------------------------------------------------------------------------------------------
+
+
+class DocumentStore(Protocol):
+    """Documents, deliveries, hops and evidence."""
+
+    async def accept(self, document: NewDocument) -> DocumentRow:
+        """Write document, deliveries, acceptance evidence and event in one commit.
+
+        If `identity` is taken: the same sha256 returns the stored row (nothing changes), another raises
+        `Refusal` DOCUMENT_CONFLICT.
+        """
+        ...
+
+    async def find_identity(self, identity: str) -> DocumentRow | None: ...
+
+    async def document(self, reference: str) -> DocumentRow | None:
+        """By hub id, SHA-256, or edXML DocumentId (the newest where several senders or types share it)."""
+        ...
+
+    async def documents(self, query: DocumentQuery) -> list[DocumentRow]:
+        """Newest first."""
+        ...
+
+    async def deliveries(self, document_id: str) -> list[DeliveryRow]:
+        """In the order the sender wrote the recipients."""
+        ...
+
+    async def delivery(self, delivery_id: str) -> DeliveryRow | None: ...
+
+    async def hops(self, document_id: str) -> list[HopRow]:
+        """Ordered by (sequence, node)."""
+        ...
+
+    async def evidence(self, document_id: str) -> list[EvidenceRow]:
+        """SubmissionAcceptance, ContentConsignment and ContentHandover rows in order of time (hops apart)."""
+        ...
+
+    async def mark_published(self, document_id: str, at: datetime) -> None: ...
+
+    async def unpublished(self, older_than: datetime, limit: int) -> list[DocumentRow]:
+        """Documents no broker has confirmed yet, accepted before `older_than`, oldest first."""
+        ...
+
+    async def stalled(self, older_than: datetime, limit: int) -> list[DocumentRow]:
+        """Published documents with a delivery ACCEPTED or IN_TRANSIT whose `updated_at` is before `older_than`."""
+        ...
+
+    async def touch(self, document_id: str, at: datetime) -> None:
+        """Set `updated_at` of undelivered deliveries, so that a re-publication is not repeated at once."""
+        ...
+
+    async def record_hop(
+        self,
+        hop: HopRow,
+        *,
+        recipients: Sequence[str],
+        consignment: Consignment | None,
+    ) -> HopRow:
+        """Write a hop once per (document, node); returns the stored hop, which is an earlier one on a repeat.
+
+        In the same commit: deliveries of `recipients` that are ACCEPTED, QUARANTINED or DEAD move to IN_TRANSIT;
+        with `consignment` that recipient's delivery moves to CONSIGNED with its evidence. Deliveries already
+        CONSIGNED or final are left alone. Events are appended for what changed only.
+        Raises `Refusal` NOT_FOUND when the document is not in the store.
+        """
+        ...
+
+    async def replace_hop(self, hop: HopRow) -> HopRow:
+        """Overwrite the hop of (document, node): the directory changed and the route differs. Logs an event."""
+        ...
+
+    async def hand_over(self, delivery_id: str, evidence: bytes, at: datetime) -> DeliveryRow:
+        """CONSIGNED -> HANDED_OVER with the recipient's signed evidence. A repeat changes nothing."""
+        ...
+
+    async def inbox(self, recipient: str, *, after: str | None, limit: int) -> list[InboxItem]:
+        """CONSIGNED deliveries, oldest consignment first; `after` is the last delivery id of the page before."""
+        ...
+
+    async def move(
+        self,
+        document_id: str,
+        recipients: Sequence[str] | None,
+        state: DeliveryState,
+        *,
+        event: EventRow,
+        error: Code | None = None,
+        error_detail: str | None = None,
+    ) -> list[str]:
+        """Move the deliveries (all with None) that may legally move to `state`; returns the recipients moved."""
+        ...
+
+    async def positions(self) -> list[Position]:
+        """Per node and lane: undelivered deliveries whose newest hop (or first node) is that node."""
+        ...
+
+
+class DirectoryStore(Protocol):
+    """Agencies and their certificates."""
+
+    async def directory(self) -> Directory:
+        """A whole snapshot."""
+        ...
+
+    async def directory_version(self) -> int:
+        """Rises with every change of an agency or a certificate."""
+        ...
+
+    async def put_agencies(self, agencies: Sequence[Agency], *, event: EventRow) -> int:
+        """Add or replace by canonical code; the whole resulting directory must be sound. Returns the new version."""
+        ...
+
+    async def search_agencies(self, text: str, *, limit: int) -> list[Agency]:
+        """By code prefix or words of the name, diacritics ignored ("binh son" finds "Bình Sơn"); no test agencies."""
+        ...
+
+    async def certificates(self, agency: str | None = None) -> list[CertificateRow]: ...
+
+    async def bind_certificate(self, certificate: CertificateRow, *, event: EventRow) -> None:
+        """Idempotent; raises `Refusal` STATE_ILLEGAL when it is bound to another agency or revoked."""
+        ...
+
+    async def revoke_certificate(self, sha256: str, reason: str, at: datetime, *, event: EventRow) -> None: ...
+
+
+class HeldStore(Protocol):
+    """Quarantine and dead letters."""
+
+    async def hold(self, held: HeldRow, *, recipients: Sequence[str]) -> HeldRow:
+        """Keep the message and move the deliveries of `recipients` to QUARANTINED or DEAD where legal, one commit.
+
+        Idempotent on (kind, node, SHA-256 of message) while unresolved: returns the row held earlier.
+        """
+        ...
+
+    async def held(self, kind: HeldKind, *, include_resolved: bool = False, limit: int = 100) -> list[HeldRow]: ...
+
+    async def held_one(self, held_id: str) -> HeldRow | None: ...
+
+    async def resolve(self, held_id: str, resolution: str, reason: str, by: str, at: datetime) -> HeldRow:
+        """Close a held message; raises STATE_ILLEGAL if it is closed already, NOT_FOUND if there is none."""
+        ...
+
+
+class EventStore(Protocol):
+    """The append-only event log."""
+
+    async def append(self, event: EventRow) -> None: ...
+
+    async def events(self, *, document_id: str | None = None, limit: int = 100) -> list[EventRow]:
+        """Oldest first for a document; the newest `limit`, newest first, without one."""
+        ...
+
+
+class Store(DocumentStore, DirectoryStore, HeldStore, EventStore, Protocol):
+    """All of it, on one database."""
+
+    async def close(self) -> None: ...
+
+
+class Blobs(Protocol):
+    """Content-addressed bytes: the key is the SHA-256 of the content."""
+
+    async def put(self, sha256: str, data: bytes) -> None:
+        """Durable (synced) when it returns; storing the same content again is free."""
+        ...
+
+    async def get(self, sha256: str) -> bytes:
+        """Whole content, its digest checked; `Refusal` NOT_FOUND, `HubFault` when the bytes are damaged."""
+        ...
+
+    def stream(self, sha256: str, *, offset: int = 0, chunk: int = 262_144) -> AsyncIterator[bytes]:
+        """From `offset` in pieces of about `chunk` bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """One routing queue as an administrator sees it. None where the broker cannot tell."""
+
+    node: str
+    lane: Lane
+    ready: int
+    unacked: int | None
+    consumers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitDelivery:
+    """A message taken from a node's queue. The consumer acknowledges it by what the handler returns."""
+
+    node: str
+    lane: Lane
+    body: bytes
+    attempt: int  #: 0 at first, +1 per retry through the delay queues
+    redelivered: bool
+
+
+class Outcome(StrEnum):
+    """What becomes of a transit message after its handler."""
+
+    DONE = "done"  # ack
+    RETRY = "retry"  # publish to the next delay queue with confirm, then ack; dead letter after the last
+    REQUEUE = "requeue"  # nack with requeue: only on shutdown
+
+
+TransitHandler = Callable[[TransitDelivery], Awaitable[Outcome]]
+Notification = Mapping[str, str]
+
+
+class Broker(Protocol):
+    """Movement between nodes. The store is the truth; losing the broker loses no document."""
+
+    async def declare(self, nodes: Sequence[str]) -> None:
+        """Declare exchanges, retry and dead queues and each node's lanes. Idempotent, safe to repeat at start."""
+        ...
+
+    async def publish(self, node: str, lane: Lane, body: bytes) -> None:
+        """Persistent, mandatory, confirmed. Raises `HubFault` when not confirmed or not routable."""
+        ...
+
+    async def consume(self, nodes: Sequence[str], handler: TransitHandler) -> None:
+        """Consume both lanes of `nodes` until `stop_consuming`; express never waits behind normal."""
+        ...
+
+    async def stop_consuming(self) -> None:
+        """Take no new messages, let those in hand finish, requeue none that finished."""
+        ...
+
+    async def collect_dead(self, handler: TransitHandler) -> None:
+        """Consume the dead queue; `node` and `lane` are those the message died at, `attempt` its last."""
+        ...
+
+    async def notify(self, notification: Notification) -> None:
+        """Best effort, to every subscriber now connected."""
+        ...
+
+    async def subscribe(self, handler: Callable[[Notification], Awaitable[None]]) -> None: ...
+
+    async def queues(self, nodes: Sequence[str]) -> list[QueueRow]: ...
+
+    def blocked(self) -> bool:
+        """True while the broker holds publishers back (memory or disk alarm)."""
+        ...
+
+    async def close(self) -> None: ...
