@@ -1,0 +1,3 @@
+"""What a transit message holds on the wire, generated from proto/lienthong/transit."""
+
+from __future__ import annotations
