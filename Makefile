@@ -1,0 +1,70 @@
+# What can one do here? `make help` tells. `make demo` and `make test` set up all they need by themselves.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+
+BIN := .venv/bin
+PYTEST := $(BIN)/pytest
+# Two workers: the tests wait for brokers and disks more than they compute.
+WORKERS ?= 2
+PARALLEL := -n $(WORKERS) --dist loadscope
+
+.PHONY: help demo test lint proto soak setup packages lock docs clean
+.PHONY: test-unit test-province test-department test-district test-commune
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | \
+		while IFS=$$'\t' read -r target text; do printf '  %-16s %s\n' "$$target" "$$text"; done
+
+demo: ## four tiers on this machine: sign, send, verify at every hop, hand over, prove
+	@scripts/system-packages.sh demo
+	@scripts/setup.sh
+	@$(BIN)/python scripts/demo.py
+
+test: packages lint ## everything that must hold: lint, types, contracts, tests, coverage
+	@$(PYTEST) $(PARALLEL) --cov --cov-report=term
+
+lint: setup ## ruff, formatting, mypy, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+test-unit: setup ## only what needs no service
+	@$(PYTEST) $(PARALLEL) tests/unit tests/property tests/architecture
+
+test-province test-department test-district test-commune: packages
+	@$(PYTEST) tests/integration/$(@:test-%=%)
+test-province: ## integration at the province's node, against a real RabbitMQ
+test-department: ## the same, a department's node
+test-district: ## the same, a district's node
+test-commune: ## the same, a commune's node
+
+soak: packages ## long chaos, soak and fuzz runs
+	@$(PYTEST) -m soak
+
+proto: setup ## generate the Python stubs from proto/
+	@$(BIN)/python scripts/make-proto.py
+
+docs: setup ## draw docs/errors.md and docs/states.md from their tables
+	@$(BIN)/python scripts/make-docs.py
+
+lock: setup ## bring requirements.lock up to pyproject.toml (UPGRADE=--upgrade: newest of everything)
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+		--python-version 3.11 --group dev $(UPGRADE) --output-file requirements.lock pyproject.toml
+	@scripts/setup.sh
+
+clean: ## remove what building and testing left, the environment included
+	@rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist htmlcov
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup:
+	@scripts/setup.sh
+
+packages: setup-packages setup
+
+.PHONY: setup-packages
+setup-packages:
+	@scripts/system-packages.sh test
