@@ -353,7 +353,9 @@ class DirectoryStore(Protocol):
         """Idempotent; raises `Refusal` STATE_ILLEGAL when it is bound to another agency or revoked."""
         ...
 
-    async def revoke_certificate(self, sha256: str, reason: str, at: datetime, *, event: EventRow) -> None: ...
+    async def revoke_certificate(
+        self, sha256: str, reason: str, at: datetime, *, event: EventRow
+    ) -> None: ...
 
 
 class HeldStore(Protocol):
@@ -366,7 +368,9 @@ class HeldStore(Protocol):
         """
         ...
 
-    async def held(self, kind: HeldKind, *, include_resolved: bool = False, limit: int = 100) -> list[HeldRow]: ...
+    async def held(
+        self, kind: HeldKind, *, include_resolved: bool = False, limit: int = 100
+    ) -> list[HeldRow]: ...
 
     async def held_one(self, held_id: str) -> HeldRow | None: ...
 
@@ -427,6 +431,7 @@ class TransitDelivery:
     body: bytes
     attempt: int  #: 0 at first, +1 per retry through the delay queues
     redelivered: bool
+    reason: str | None = None  #: why the last attempt failed, as its handler said
 
 
 class Outcome(StrEnum):
@@ -437,7 +442,14 @@ class Outcome(StrEnum):
     REQUEUE = "requeue"  # nack with requeue: only on shutdown
 
 
-TransitHandler = Callable[[TransitDelivery], Awaitable[Outcome]]
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """`Outcome.RETRY` with the reason, which travels with the message to the next attempt or the dead letter."""
+
+    reason: str
+
+
+TransitHandler = Callable[[TransitDelivery], Awaitable[Outcome | Retry]]
 Notification = Mapping[str, str]
 
 

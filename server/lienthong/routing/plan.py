@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lienthong.domain.agency import Agency, AgencyStatus, Directory
+from lienthong.domain.document import PackageKind
 from lienthong.domain.evidence import Branch
 from lienthong.errors import Code, Refusal
 from lienthong.signing.verify import VerifiedDocument
@@ -36,21 +37,21 @@ class Plan:
 def resolve_recipients(document: VerifiedDocument, directory: Directory) -> list[Recipient]:
     """Look up each recipient the package names, in its order; the same agency under two codes is kept once."""
     resolved: list[Recipient] = []
+    status = document.package.kind is PackageKind.STATUS
     for position, written in enumerate(document.package.recipient_codes, start=1):
+        field = "MessageHeader/ResponseFor/OrganId" if status else f"MessageHeader/To[{position}]/OrganId"
         agency = directory.find(written)
         code = written if agency is None else agency.code
         if any(earlier.code == code for earlier in resolved):
             continue
-        refusal = _refusal(document, agency, written, field=f"MessageHeader/To[{position}]/OrganId")
+        refusal = _refusal(document, agency, written, field=field)
         if refusal is None:
             refusal = _unreachable(directory, document.sender, code)
         resolved.append(Recipient(written=written, code=code, refusal=refusal))
     return resolved
 
 
-def plan(
-    document: VerifiedDocument, *, node: str, recipients: Sequence[str], directory: Directory
-) -> Plan:
+def plan(document: VerifiedDocument, *, node: str, recipients: Sequence[str], directory: Directory) -> Plan:
     """The hop's plan. Raises `Refusal` RECIPIENTS_ALTERED for a recipient the document does not name.
 
     `recipients` are the canonical codes of this branch, as the previous record's signature fixes them.
@@ -70,7 +71,9 @@ def _branches(items: Iterable[tuple[str, list[str]]]) -> tuple[Branch, ...]:
     return tuple(Branch(node=node, recipients=tuple(sorted(codes))) for node, codes in sorted(items))
 
 
-def _refusal(document: VerifiedDocument, agency: Agency | None, written: str, *, field: str) -> Refusal | None:
+def _refusal(
+    document: VerifiedDocument, agency: Agency | None, written: str, *, field: str
+) -> Refusal | None:
     if agency is None:
         return Refusal(Code.RECIPIENT_UNKNOWN, field=field, detail=written)
     if agency.status is AgencyStatus.CLOSED:

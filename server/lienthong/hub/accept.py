@@ -1,0 +1,200 @@
+"""When is a submitted package ours to deliver? The steps, in this order, each a refusal of its own:
+
+ 1. size, hardened parse, signature, certificate path and revocation, signer is the sender (`signing.verify`)
+ 2. the sender is the caller                     CALLER_NOT_SENDER
+ 3. attachments match and are safe               ATTACHMENT_MISMATCH, ATTACHMENT_BOMB
+ 4. business rules                               RULE_VIOLATED with the rule and the field
+ 5. duplicate: same bytes get the first answer   DOCUMENT_CONFLICT for other bytes under the same id
+ 6. recipients: a bad one fails alone; if none is left, the first one's refusal is the answer
+ 7. payload synced to the blob store, then ONE commit: document, deliveries, evidence, event
+Only then is the signed SubmissionAcceptance given out. Publishing comes after, see `dispatch.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.document import BusinessType, Document, Package, StatusPackage
+from lienthong.domain.evidence import EvidenceKind, SubmissionAcceptance
+from lienthong.domain.ids import new_id
+from lienthong.edxml.attachments import check_attachments
+from lienthong.edxml.bounds import Limits
+from lienthong.edxml.rules import check_rules
+from lienthong.errors import Code, Refusal
+from lienthong.hub.dispatch import Dispatcher
+from lienthong.hub.identity import Caller
+from lienthong.hub.ports import Blobs, Clock, DeliveryRow, DocumentRow, NewDelivery, NewDocument, Store
+from lienthong.hub.verification import Verification
+from lienthong.routing.plan import Recipient, resolve_recipients
+from lienthong.signing.keys import SigningKey
+from lienthong.signing.sign import sign_record
+from lienthong.signing.verify import VerifiedDocument
+from lienthong.transit import records
+
+VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """The hub's answer to a submission."""
+
+    document: DocumentRow
+    deliveries: list[DeliveryRow]
+    acceptance: bytes = field(repr=False)  #: the signed SubmissionAcceptance
+    repeated: bool  #: these bytes were accepted before
+
+
+def identity_of(document: VerifiedDocument) -> str:
+    """What makes two packages the same one.
+
+    A new document is its sender's DocumentId: other bytes under it are a conflict. Recalls, updates,
+    replacements and statuses may speak of one document many times, so each is known by its own bytes.
+    """
+    package = document.package
+    if isinstance(package, Document) and package.business.type is BusinessType.NEW:
+        return f"new|{document.sender}|{package.document_id}"
+    return f"{package.kind.value}|{document.sender}|{document.sha256}"
+
+
+class Acceptance:
+    """Takes packages in."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        blobs: Blobs,
+        verification: Verification,
+        dispatcher: Dispatcher,
+        key: SigningKey,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._verification = verification
+        self._dispatcher = dispatcher
+        self._key = key
+        self._clock = clock
+        self._limits = limits
+
+    async def submit(self, caller: Caller, data: bytes) -> Submission:
+        """Accept `data` for delivery. Raises `Refusal`; when it returns, the document will arrive."""
+        agency = caller.require_agency()
+        document, snapshot = await self._verification.package(data)  # (1)
+        if document.sender != agency:  # (2)
+            raise Refusal(Code.CALLER_NOT_SENDER, field="MessageHeader/From/OrganId", detail=document.sender)
+        await asyncio.to_thread(self._check_content, document)  # (3) (4)
+        identity = identity_of(document)
+        earlier = await self._store.find_identity(identity)  # (5)
+        if earlier is not None:
+            return await self._repeat(earlier, document)
+        recipients = resolve_recipients(document, snapshot.directory)  # (6)
+        accepted = tuple(sorted(r.code for r in recipients if r.refusal is None))
+        if not accepted:
+            raise recipients[0].refusal or Refusal(Code.RECIPIENT_UNKNOWN, field="MessageHeader/To")
+        new = await asyncio.to_thread(self._new_document, document, identity, recipients, accepted)
+        await self._blobs.put(document.sha256, data)  # (7)
+        row = await self._store.accept(new)
+        if row.id != new.id:  # another upload of the same bytes was quicker
+            return await self._repeat(row, document)
+        self._dispatcher.enqueue(row, new.acceptance, data)
+        return Submission(
+            document=row,
+            deliveries=await self._store.deliveries(row.id),
+            acceptance=new.acceptance,
+            repeated=False,
+        )
+
+    def _check_content(self, document: VerifiedDocument) -> None:
+        check_attachments(document.root, document.package, self._limits)
+        today = self._clock().astimezone(VIETNAM).date()
+        findings = check_rules(document.package, document.root, today=today, limits=self._limits)
+        for finding in findings:
+            if finding.blocking:
+                detail = f"{finding.rule}: {finding.detail_vi} / {finding.detail_en}"
+                raise Refusal(Code.RULE_VIOLATED, field=finding.field, detail=detail)
+
+    async def _repeat(self, earlier: DocumentRow, document: VerifiedDocument) -> Submission:
+        if earlier.sha256 != document.sha256:
+            raise Refusal(
+                Code.DOCUMENT_CONFLICT, field="MessageHeader/DocumentId", detail=earlier.edxml_document_id
+            )
+        evidence = await self._store.evidence(earlier.id)
+        return Submission(
+            document=earlier,
+            deliveries=await self._store.deliveries(earlier.id),
+            acceptance=next(e.xml for e in evidence if e.kind is EvidenceKind.SUBMISSION_ACCEPTANCE),
+            repeated=True,
+        )
+
+    def _new_document(
+        self,
+        document: VerifiedDocument,
+        identity: str,
+        recipients: list[Recipient],
+        accepted: tuple[str, ...],
+    ) -> NewDocument:
+        now = self._clock()
+        document_id = new_id()
+        acceptance = SubmissionAcceptance(
+            document_id=document_id,
+            document_sha256=document.sha256,
+            sender=document.sender,
+            first_node=document.sender,
+            recipients=accepted,
+            accepted_at=now,
+        )
+        package = document.package
+        return NewDocument(
+            id=document_id,
+            identity=identity,
+            sha256=document.sha256,
+            size=len(document.data),
+            kind=package.kind,
+            sender=document.sender,
+            first_node=document.sender,
+            lane=package.lane,
+            signer_sha256=document.signer.sha256,
+            accepted_at=now,
+            deliveries=tuple(_delivery(recipient) for recipient in recipients),
+            acceptance=sign_record(records.write(acceptance), self._key, at=now),
+            **_described(package),
+        )
+
+
+def _delivery(recipient: Recipient) -> NewDelivery:
+    refusal = recipient.refusal
+    return NewDelivery(
+        id=new_id(),
+        recipient=recipient.code,
+        state=DeliveryState.ACCEPTED if refusal is None else DeliveryState.REFUSED,
+        error=None if refusal is None else refusal.code,
+        error_detail=None if refusal is None else refusal.detail,
+    )
+
+
+def _described(package: Package) -> dict[str, object]:
+    if isinstance(package, StatusPackage):
+        subject = package.response_for
+        return {
+            "business_type": int(BusinessType.NEW),
+            "edxml_document_id": None,
+            "code_number": None,
+            "code_notation": None,
+            "subject": f"{package.status_code} {subject.document_id or subject.code or ''}".strip(),
+            "priority": 0,
+            "promulgation_date": None,
+        }
+    return {
+        "business_type": int(package.business.type),
+        "edxml_document_id": package.document_id,
+        "code_number": package.code_number,
+        "code_notation": package.code_notation,
+        "subject": package.subject,
+        "priority": int(package.other.priority or 0),
+        "promulgation_date": package.promulgation_date.isoformat(),
+    }

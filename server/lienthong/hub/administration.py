@@ -1,0 +1,272 @@
+"""What administrators can ask of the hub: routing queues, held messages, documents, the directory, certificates.
+
+Every method takes the caller first and answers NOT_PERMITTED unless it is an operator. Every act that changes
+something leaves a line in the event log: who, what, why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from lienthong.domain.agency import Agency, AgencyStatus
+from lienthong.domain.evidence import EvidenceKind
+from lienthong.errors import Code, Refusal
+from lienthong.hub.certificates import read_certificate
+from lienthong.hub.held import HeldMessages
+from lienthong.hub.identity import Caller
+from lienthong.hub.knowledge import Knowledge
+from lienthong.hub.ports import (
+    Blobs,
+    Broker,
+    CertificateRow,
+    Clock,
+    DocumentQuery,
+    DocumentRow,
+    EventRow,
+    HeldKind,
+    HeldRow,
+    QueueRow,
+    Store,
+)
+from lienthong.hub.reconcile import Reconciler
+from lienthong.hub.tracking import EvidenceItem, Tracker, Tracking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueView:
+    """A routing queue and the age of what waits there."""
+
+    row: QueueRow
+    oldest: datetime | None  #: acceptance of the oldest undelivered document at this node and lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldView:
+    """A held message with what is known around it."""
+
+    held: HeldRow
+    document: DocumentRow | None
+    events: list[EventRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentView:
+    """A document, its deliveries with hops, and its event log."""
+
+    tracking: Tracking
+    events: list[EventRow]
+
+
+class Administration:
+    """The operators' side of the hub."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        blobs: Blobs,
+        broker: Broker,
+        knowledge: Knowledge,
+        held: HeldMessages,
+        reconciler: Reconciler,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._broker = broker
+        self._knowledge = knowledge
+        self._held = held
+        self._reconciler = reconciler
+        self._clock = clock
+        self._tracker = Tracker(store)
+
+    # --- queues and held messages -----------------------------------------------------------------------
+
+    async def queues(self, caller: Caller, *, everything: bool) -> tuple[list[QueueView], bool]:
+        """Queues that hold or wait for something (all with `everything`), and whether publishing is blocked."""
+        caller.require_operator()
+        nodes = [agency.code for agency in self._knowledge.now.directory]
+        rows = await self._broker.queues(nodes)
+        oldest = {(p.node, p.lane): p.oldest for p in await self._store.positions()}
+        views = [QueueView(row=row, oldest=oldest.get((row.node, row.lane))) for row in rows]
+        if not everything:
+            views = [v for v in views if v.row.ready or v.row.unacked or v.oldest is not None]
+        return views, self._broker.blocked()
+
+    async def held(
+        self, caller: Caller, kind: HeldKind, *, include_resolved: bool, limit: int
+    ) -> list[HeldRow]:
+        """Quarantined messages or dead letters, newest first."""
+        caller.require_operator()
+        return await self._store.held(kind, include_resolved=include_resolved, limit=limit)
+
+    async def held_one(self, caller: Caller, held_id: str) -> HeldView:
+        """One held message with its document and that document's events."""
+        caller.require_operator()
+        held = await self._held.find(held_id)
+        document = None if held.document_id is None else await self._store.document(held.document_id)
+        events = [] if document is None else await self._store.events(document_id=document.id)
+        return HeldView(held=held, document=document, events=events)
+
+    async def resolve(self, caller: Caller, held_id: str, resolution: str, reason: str) -> HeldRow:
+        """See `HeldMessages.resolve`."""
+        caller.require_operator()
+        return await self._held.resolve(caller, held_id, resolution, _required(reason))
+
+    # --- documents --------------------------------------------------------------------------------------
+
+    async def find_documents(self, caller: Caller, query: DocumentQuery) -> list[DocumentRow]:
+        """Newest first."""
+        caller.require_operator()
+        return await self._store.documents(query)
+
+    async def document(self, caller: Caller, reference: str) -> DocumentView:
+        """Everything about one document."""
+        caller.require_operator()
+        tracking = await self._tracker.track(caller, reference)
+        return DocumentView(
+            tracking=tracking, events=await self._store.events(document_id=tracking.document.id)
+        )
+
+    async def export(self, caller: Caller, reference: str) -> AsyncIterator[tuple[str, bytes]]:
+        """The document and its evidence as (file name, chunk): what `lienthong-agency verify` checks offline."""
+        caller.require_operator()
+        document, items = await self._tracker.evidence(caller, reference)
+        async for chunk in self._blobs.stream(document.sha256):
+            yield "document.edxml", chunk
+        for position, item in enumerate(items, start=1):
+            yield _file_name(item, position), item.xml
+
+    async def reconcile(self, caller: Caller, *, everything: bool) -> int:
+        """Publish again what is accepted and not arriving; returns how many documents."""
+        caller.require_operator()
+        published = await self._reconciler.reconcile(everything=everything)
+        await self._store.append(self._event(caller, "reconcile.requested", detail={"published": published}))
+        return published
+
+    async def events(self, caller: Caller, document: str | None, limit: int) -> list[EventRow]:
+        """Of a document (oldest first), or the newest of all."""
+        caller.require_operator()
+        if document is None:
+            return await self._store.events(limit=limit)
+        row = await self._store.document(document)
+        if row is None:
+            raise Refusal(Code.NOT_FOUND, field="document", detail=document)
+        return await self._store.events(document_id=row.id, limit=limit)
+
+    # --- directory and certificates ---------------------------------------------------------------------
+
+    async def agencies(
+        self, caller: Caller, *, text: str, tier: str, include_test: bool
+    ) -> tuple[list[Agency], int]:
+        """The directory (filtered) and its version."""
+        caller.require_operator()
+        await self._knowledge.refresh()
+        now = self._knowledge.now
+        found = await self._store.search_agencies(text, limit=1_000) if text else list(now.directory)
+        chosen = [
+            agency
+            for agency in found
+            if (not tier or agency.tier == tier) and (include_test or agency.environment == "production")
+        ]
+        return chosen, now.version
+
+    async def put_agencies(self, caller: Caller, agencies: Sequence[Agency], reason: str) -> int:
+        """Add or replace agencies; the whole directory must be sound afterwards. Returns the new version."""
+        caller.require_operator()
+        codes = [agency.code for agency in agencies]
+        detail = {"count": len(codes), "codes": codes[:20], "reason": reason}
+        version = await self._store.put_agencies(
+            agencies, event=self._event(caller, "directory.changed", detail=detail)
+        )
+        await self._knowledge.refresh()
+        await self._broker.declare(codes)
+        return version
+
+    async def close_agency(self, caller: Caller, code: str, successors: Sequence[str], reason: str) -> Agency:
+        """Close an agency: documents to it are refused with RECIPIENT_CLOSED, which names the successors."""
+        caller.require_operator()
+        directory = self._knowledge.now.directory
+        agency = directory.find(code)
+        if agency is None:
+            raise Refusal(Code.NOT_FOUND, field="code", detail=code)
+        named = []
+        for successor in successors:
+            found = directory.find(successor)
+            if found is None or found.code == agency.code:
+                raise Refusal(Code.ARGUMENT_INVALID, field="successors", detail=successor)
+            named.append(found.code)
+        closed = replace(
+            agency,
+            status=AgencyStatus.CLOSED,
+            successors=tuple(named),
+            valid_to=agency.valid_to or self._clock().date(),
+        )
+        detail = {"successors": named, "reason": _required(reason)}
+        await self._store.put_agencies(
+            [closed], event=self._event(caller, "agency.closed", subject=closed.code, detail=detail)
+        )
+        await self._knowledge.refresh()
+        return closed
+
+    async def certificates(self, caller: Caller, agency: str | None) -> list[CertificateRow]:
+        """Bound certificates, of one agency or all."""
+        caller.require_operator()
+        if agency is None:
+            return await self._store.certificates()
+        found = self._knowledge.now.directory.find(agency)
+        if found is None:
+            raise Refusal(Code.NOT_FOUND, field="agency", detail=agency)
+        return await self._store.certificates(found.code)
+
+    async def bind_certificate(
+        self, caller: Caller, pem: bytes, agency: str, purpose: str, role: str
+    ) -> CertificateRow:
+        """Bind a certificate to an agency (or to the operators) by its fingerprint."""
+        caller.require_operator()
+        code = ""
+        if role == "agency":
+            found = self._knowledge.now.directory.find(agency)
+            if found is None:
+                raise Refusal(Code.NOT_FOUND, field="agency", detail=agency)
+            code = found.code
+        row = read_certificate(pem, agency=code, purpose=purpose, role=role, at=self._clock())
+        event = self._event(
+            caller, "certificate.bound", subject=code or row.subject, detail={"sha256": row.sha256}
+        )
+        await self._store.bind_certificate(row, event=event)
+        await self._knowledge.refresh()
+        return row
+
+    async def revoke_certificate(self, caller: Caller, sha256: str, reason: str) -> CertificateRow:
+        """Revoke a binding at once: nothing signed or opened with it is accepted from now on."""
+        caller.require_operator()
+        detail = {"sha256": sha256, "reason": _required(reason)}
+        event = self._event(caller, "certificate.revoked", subject=sha256, detail=detail)
+        await self._store.revoke_certificate(sha256, reason, self._clock(), event=event)
+        await self._knowledge.refresh()
+        return next(row for row in await self._store.certificates() if row.sha256 == sha256)
+
+    def _event(
+        self, caller: Caller, kind: str, *, subject: str | None = None, detail: Mapping[str, Any]
+    ) -> EventRow:
+        return EventRow(at=self._clock(), actor=caller.actor, kind=kind, subject=subject, detail=detail)
+
+
+def _required(reason: str) -> str:
+    if not reason.strip():
+        raise Refusal(Code.ARGUMENT_INVALID, field="reason", detail="a reason is required")
+    return reason.strip()
+
+
+def _file_name(item: EvidenceItem, position: int) -> str:
+    names = {
+        EvidenceKind.SUBMISSION_ACCEPTANCE: "submission-acceptance",
+        EvidenceKind.RELAY_ACCEPTANCE: f"hop-{item.node}",
+        EvidenceKind.CONTENT_CONSIGNMENT: f"consignment-{item.recipient}",
+        EvidenceKind.CONTENT_HANDOVER: f"handover-{item.recipient}",
+    }
+    return f"evidence/{position:03d}-{names[item.kind]}.xml"

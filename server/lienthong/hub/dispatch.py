@@ -1,0 +1,100 @@
+"""How an accepted document enters the linkage: published to its first node after the commit, in the background.
+
+The store is the truth. What cannot be published now (broker away, queue full, process killed) stays unpublished
+in the store, and the reconciler publishes it later. Publishing twice is harmless: hops are idempotent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from lienthong.domain.evidence import EvidenceKind, SubmissionAcceptance
+from lienthong.edxml.reader import parse
+from lienthong.errors import HubFault
+from lienthong.hub.ports import Blobs, Broker, Clock, DocumentRow, Store
+from lienthong.transit import records
+from lienthong.transit.message import TransitMessage
+
+log = structlog.get_logger(__name__)
+
+DEFAULT_INLINE_LIMIT = 262_144  # bytes of a document that travel in the message itself
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    document: DocumentRow
+    acceptance: bytes
+    data: bytes | None
+
+
+class Dispatcher:
+    """Publishes documents to their first node and notes the broker's confirmation."""
+
+    def __init__(
+        self,
+        store: Store,
+        blobs: Blobs,
+        broker: Broker,
+        clock: Clock,
+        *,
+        inline_limit: int = DEFAULT_INLINE_LIMIT,
+        backlog: int = 1_000,
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._broker = broker
+        self._clock = clock
+        self._inline_limit = inline_limit
+        self._jobs: asyncio.Queue[_Job] = asyncio.Queue(backlog)
+
+    def enqueue(self, document: DocumentRow, acceptance: bytes, data: bytes) -> None:
+        """Publish soon. Never waits and never fails: a full backlog leaves the document to the reconciler."""
+        inline = data if len(data) <= self._inline_limit else None
+        try:
+            self._jobs.put_nowait(_Job(document, acceptance, inline))
+        except asyncio.QueueFull:
+            log.warning("dispatch.backlog_full", document_id=document.id)
+
+    async def run(self, stop: asyncio.Event, *, workers: int = 16) -> None:
+        """Publish what is enqueued until `stop`, then what is left, then return."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._work()) for _ in range(workers)]
+            await stop.wait()
+            await self._jobs.join()
+            for task in tasks:
+                task.cancel()
+
+    async def _work(self) -> None:
+        while True:
+            job = await self._jobs.get()
+            try:
+                await self._publish(job.document, job.acceptance, job.data)
+            except HubFault as fault:
+                log.warning("dispatch.not_published", document_id=job.document.id, reason=str(fault))
+            finally:
+                self._jobs.task_done()
+
+    async def publish_again(self, document: DocumentRow) -> None:
+        """Publish a stored document from its first node. Raises `HubFault` when it is not confirmed."""
+        evidence = await self._store.evidence(document.id)
+        acceptance = next(row.xml for row in evidence if row.kind is EvidenceKind.SUBMISSION_ACCEPTANCE)
+        data = await self._blobs.get(document.sha256) if document.size <= self._inline_limit else None
+        await self._publish(document, acceptance, data)
+
+    async def _publish(self, document: DocumentRow, acceptance: bytes, data: bytes | None) -> None:
+        accepted = records.read(parse(acceptance))
+        if not isinstance(accepted, SubmissionAcceptance):
+            raise HubFault(f"document {document.id} has no readable SubmissionAcceptance")
+        message = TransitMessage(
+            document_id=document.id,
+            document=data,
+            blob=None if data is not None else document.sha256,
+            acceptance=acceptance,
+            hop_records=(),
+            recipients=accepted.recipients,
+        )
+        await self._broker.publish(document.first_node, document.lane, message.encode())
+        await self._store.mark_published(document.id, self._clock())

@@ -1,0 +1,85 @@
+"""What an operator can do with a message in quarantine or a dead letter.
+
+Quarantine: *release* sends the stored original again from its first node (the suspect bytes themselves are never
+sent on); *reject* ends the deliveries with the code. Dead letters: *requeue* puts the very message back into its
+node's queue; *discard* ends the deliveries. Each needs a reason, and each leaves an event.
+"""
+
+from __future__ import annotations
+
+from lienthong.domain.delivery import DeliveryState
+from lienthong.errors import Code, Refusal
+from lienthong.hub.dispatch import Dispatcher
+from lienthong.hub.identity import Caller
+from lienthong.hub.ports import Broker, Clock, DocumentRow, EventRow, HeldKind, HeldRow, Store
+
+RELEASED, REJECTED, REQUEUED, DISCARDED = "released", "rejected", "requeued", "discarded"
+
+_ALLOWED = {
+    HeldKind.QUARANTINE: (RELEASED, REJECTED),
+    HeldKind.DEAD_LETTER: (REQUEUED, DISCARDED),
+}
+_STATES = {HeldKind.QUARANTINE: DeliveryState.QUARANTINED, HeldKind.DEAD_LETTER: DeliveryState.DEAD}
+
+
+class HeldMessages:
+    """Finds and resolves held messages."""
+
+    def __init__(self, store: Store, broker: Broker, dispatcher: Dispatcher, clock: Clock) -> None:
+        self._store = store
+        self._broker = broker
+        self._dispatcher = dispatcher
+        self._clock = clock
+
+    async def find(self, held_id: str) -> HeldRow:
+        """By id; NOT_FOUND."""
+        held = await self._store.held_one(held_id)
+        if held is None:
+            raise Refusal(Code.NOT_FOUND, field="id", detail=held_id)
+        return held
+
+    async def resolve(self, caller: Caller, held_id: str, resolution: str, reason: str) -> HeldRow:
+        """Act, then close. ARGUMENT_INVALID for an act of the other kind, STATE_ILLEGAL when closed already."""
+        held = await self.find(held_id)
+        if resolution not in _ALLOWED[held.kind]:
+            raise Refusal(Code.ARGUMENT_INVALID, field="resolution", detail=" | ".join(_ALLOWED[held.kind]))
+        if held.resolved_at is not None:
+            raise Refusal(Code.STATE_ILLEGAL, field="id", detail=f"{held.resolution} by {held.resolved_by}")
+        document = None if held.document_id is None else await self._store.document(held.document_id)
+        if resolution == RELEASED:
+            await self._release(held, document)
+        elif resolution == REQUEUED:
+            await self._broker.publish(held.node, held.lane, held.message)
+        elif document is not None:
+            await self._end(caller, held, document, reason)
+        return await self._store.resolve(held_id, resolution, reason, caller.actor, self._clock())
+
+    async def _release(self, held: HeldRow, document: DocumentRow | None) -> None:
+        if document is None:
+            raise Refusal(
+                Code.STATE_ILLEGAL, field="id", detail="no stored document belongs to this message; reject it"
+            )
+        await self._dispatcher.publish_again(document)
+
+    async def _end(self, caller: Caller, held: HeldRow, document: DocumentRow, reason: str) -> None:
+        concerned = [
+            row.recipient
+            for row in await self._store.deliveries(document.id)
+            if row.state is _STATES[held.kind]
+        ]
+        event = EventRow(
+            at=self._clock(),
+            actor=caller.actor,
+            kind="delivery.refused",
+            document_id=document.id,
+            subject=held.id,
+            detail={"code": held.code.value, "reason": reason},
+        )
+        await self._store.move(
+            document.id,
+            concerned,
+            DeliveryState.REFUSED,
+            event=event,
+            error=held.code,
+            error_detail=reason,
+        )

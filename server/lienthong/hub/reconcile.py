@@ -1,0 +1,72 @@
+"""What was accepted and is not arriving? Publish it again from its first node.
+
+Two kinds: never confirmed by a broker (it was away, or the hub was killed after the commit), and confirmed but
+without progress for long (the broker lost its disk, a queue was purged). Hops are idempotent, so a document that
+was only slow is not doubled: nodes that did their hop repeat the record they have and drop finished branches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from lienthong.errors import HubFault
+from lienthong.hub.dispatch import Dispatcher
+from lienthong.hub.ports import Clock, DocumentRow, Store
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait before publishing again."""
+
+    every: float = 5.0  #: seconds between rounds
+    unpublished_after: float = 10.0  #: seconds since acceptance without a broker's confirm
+    stalled_after: float = 600.0  #: seconds without progress of a confirmed document
+
+
+class Reconciler:
+    """Runs in the hub, and once on an operator's request."""
+
+    def __init__(self, store: Store, dispatcher: Dispatcher, clock: Clock, patience: Patience) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._patience = patience
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """A round every `patience.every` seconds until `stop`."""
+        while not stop.is_set():
+            try:
+                await self.reconcile()
+            except HubFault as fault:
+                log.warning("reconcile.failed", reason=str(fault))
+            try:
+                await asyncio.wait_for(stop.wait(), self._patience.every)
+            except TimeoutError:
+                continue
+
+    async def reconcile(self, *, everything: bool = False) -> int:
+        """One round; returns how many documents were published. `everything` does not wait for the usual age."""
+        now = self._clock()
+        fresh = now - timedelta(seconds=0 if everything else self._patience.unpublished_after)
+        stalled = now - timedelta(seconds=0 if everything else self._patience.stalled_after)
+        published = await self._publish(await self._store.unpublished(fresh, _BATCH))
+        return published + await self._publish(await self._store.stalled(stalled, _BATCH))
+
+    async def _publish(self, documents: list[DocumentRow]) -> int:
+        for count, document in enumerate(documents):
+            try:
+                await self._dispatcher.publish_again(document)
+            except HubFault as fault:  # the broker is away: the next round tries again
+                log.warning("reconcile.not_published", document_id=document.id, reason=str(fault))
+                return count
+            await self._store.touch(document.id, self._clock())
+            log.info("reconcile.published", document_id=document.id)
+        return len(documents)

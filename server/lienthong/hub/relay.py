@@ -1,0 +1,342 @@
+"""One node's hop: take a transit message, prove it, record it, pass it on.
+
+What happens to a message, and why nothing is lost or doubled:
+
+ 1. read the message; take the document's bytes from it, or from the blob store.
+ 2. verify the sender's signature over those bytes, in full, as if nobody had before.
+ 3. verify the transit record: the newest record's signature and every link; at a recipient's own node every
+    signature. The message's id and recipients must be exactly what the newest record says.
+ 4. a node the document has already passed refuses it (loop guard).
+ 5. plan from the verified document and the directory; sign the hop record; where the node is a recipient, sign
+    the ContentConsignment.
+ 6. record the hop: one commit, once per (document, node). After a crash or a second copy the first record stands
+    and is used again, so the chain that leaves this node is always the same.
+ 7. publish one copy to each next node and wait for the confirms. Only then the message is acknowledged.
+
+A refusal that time can cure (revocation list missing) and every fault of ours (store, blobs, broker) is retried
+through the delay queues and ends, after the last, as a dead letter. Any other refusal puts the exact message into
+quarantine and the deliveries behind it into QUARANTINED, where the sender sees them and an operator acts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.evidence import Branch, ContentConsignment, HopRecord, Verdict
+from lienthong.domain.ids import new_id, sha256_hex
+from lienthong.edxml.reader import parse
+from lienthong.errors import Code, HubFault, Refusal
+from lienthong.hub.dispatch import DEFAULT_INLINE_LIMIT
+from lienthong.hub.ports import (
+    Blobs,
+    Broker,
+    Clock,
+    Consignment,
+    HeldKind,
+    HeldRow,
+    HopRow,
+    Outcome,
+    Retry,
+    Store,
+    TransitDelivery,
+)
+from lienthong.hub.verification import Verification
+from lienthong.routing.plan import Plan, plan
+from lienthong.signing.keys import SigningKey
+from lienthong.signing.sign import sign_record
+from lienthong.signing.verify import VerifiedDocument
+from lienthong.transit import records
+from lienthong.transit.chain import Chain, verify_chain
+from lienthong.transit.message import TransitMessage, decode
+
+if TYPE_CHECKING:
+    from lienthong.hub.knowledge import Snapshot
+
+log = structlog.get_logger(__name__)
+
+#: states in which a copy passed on again would be of no use
+_ARRIVED = frozenset(
+    {DeliveryState.CONSIGNED, DeliveryState.HANDED_OVER, DeliveryState.REFUSED, DeliveryState.WITHDRAWN}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hop:
+    """Everything one hop has proved and planned, before it is recorded."""
+
+    message: TransitMessage
+    document: VerifiedDocument
+    chain: Chain
+    plan: Plan
+    row: HopRow
+    consignment: Consignment | None
+
+
+class Relay:
+    """Does the hops of the nodes whose keys it is given. One relay can serve many nodes."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        blobs: Blobs,
+        broker: Broker,
+        verification: Verification,
+        keys: Callable[[str], SigningKey],
+        clock: Clock,
+        inline_limit: int = DEFAULT_INLINE_LIMIT,
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._broker = broker
+        self._verification = verification
+        self._keys = keys
+        self._clock = clock
+        self._inline_limit = inline_limit
+
+    async def handle(self, delivery: TransitDelivery) -> Outcome | Retry:
+        """The broker's handler: never raises, never drops."""
+        try:
+            await self._pass_on(delivery)
+        except Refusal as refusal:
+            if refusal.retryable:
+                return self._retry(delivery, str(refusal))
+            try:
+                await self._quarantine(delivery, refusal)
+            except (HubFault, Refusal) as fault:
+                return self._retry(delivery, str(fault))
+        except HubFault as fault:
+            return self._retry(delivery, str(fault))
+        return Outcome.DONE
+
+    def _retry(self, delivery: TransitDelivery, reason: str) -> Retry:
+        log.warning("hop.retry", node=delivery.node, attempt=delivery.attempt, reason=reason)
+        return Retry(reason)
+
+    async def _pass_on(self, delivery: TransitDelivery) -> None:
+        message = decode(delivery.body)  # (1)
+        data = message.document if message.document is not None else await self._blob(message)
+        document, snapshot = await self._verification.package(data)  # (2)
+        hop, snapshot = await self._verification.run(
+            lambda now: self._prove(delivery.node, message, document, now)  # (3) (4) (5)
+        )
+        stored = await self._record(hop)  # (6)
+        repeated = stored.digest != hop.row.digest
+        chain = await self._chain_behind(hop, stored) if repeated else hop.message.hop_records
+        await self._publish(hop, stored, chain, repeated=repeated, delivery=delivery)  # (7)
+        if hop.consignment is not None:
+            await self._tell(hop)
+
+    async def _blob(self, message: TransitMessage) -> bytes:
+        try:
+            return await self._blobs.get(message.blob or "")
+        except Refusal as refusal:  # shared storage that lags behind: time can cure it
+            raise HubFault(f"the bytes of document {message.document_id} are not here") from refusal
+
+    def _prove(self, node: str, message: TransitMessage, document: VerifiedDocument, now: Snapshot) -> _Hop:
+        at = self._clock()
+        chain = verify_chain(
+            message.acceptance,
+            message.hop_records,
+            document_sha256=document.sha256,
+            trust=now.trusts.infrastructure,
+            at=at,
+            every_signature=node in message.recipients,
+        )
+        if any(hop.node == node for hop in chain.hops):
+            raise Refusal(Code.CHAIN_BROKEN, field="transit record", detail=f"loop: {node} was passed before")
+        branch = chain.branch_for(node)
+        if message.recipients != branch.recipients:
+            raise Refusal(Code.RECIPIENTS_ALTERED, field="recipients", detail=_difference(message, branch))
+        if (message.document_id, document.sender) != (chain.acceptance.document_id, chain.acceptance.sender):
+            raise Refusal(Code.CHAIN_BROKEN, field="document_id", detail="not the one the hub accepted")
+        planned = plan(document, node=node, recipients=branch.recipients, directory=now.directory)
+        record = HopRecord(
+            document_id=message.document_id,
+            document_sha256=document.sha256,
+            node=node,
+            sequence=len(chain.hops) + 1,
+            received_at=at,
+            verdict=Verdict.PASSED,
+            signer_sha256=document.signer.sha256,
+            next=planned.next,
+            delivered=planned.deliver_here,
+            previous_digest=chain.last_digest,
+        )
+        return self._signed(message, document, chain, planned, record)
+
+    def _signed(
+        self,
+        message: TransitMessage,
+        document: VerifiedDocument,
+        chain: Chain,
+        planned: Plan,
+        record: HopRecord,
+    ) -> _Hop:
+        key = self._keys(planned.node)
+        at = record.received_at
+        xml = sign_record(records.write(record), key, at=at)
+        row = HopRow(
+            document_id=record.document_id,
+            node=record.node,
+            sequence=record.sequence,
+            received_at=at,
+            verdict=record.verdict,
+            record=xml,
+            digest=sha256_hex(xml),
+            previous_digest=record.previous_digest,
+        )
+        consignment = None
+        if planned.deliver_here:
+            consigned = ContentConsignment(
+                document_id=record.document_id,
+                document_sha256=record.document_sha256,
+                recipient=planned.node,
+                consigned_at=at,
+                hop_digest=row.digest,
+            )
+            evidence = sign_record(records.write(consigned), key, at=at)
+            consignment = Consignment(recipient=planned.node, evidence=evidence, at=at)
+        return _Hop(
+            message=message, document=document, chain=chain, plan=planned, row=row, consignment=consignment
+        )
+
+    async def _record(self, hop: _Hop) -> HopRow:
+        try:
+            stored = await self._store.record_hop(
+                hop.row, recipients=hop.message.recipients, consignment=hop.consignment
+            )
+        except Refusal as refusal:
+            if refusal.code is Code.NOT_FOUND:  # signed by our hub, yet not in the store: ours to mend
+                raise HubFault(f"document {hop.row.document_id} is not in the store") from refusal
+            raise
+        planned = {branch.node for branch in hop.plan.next}
+        if stored.digest != hop.row.digest and not planned <= {b.node for b in _branches(stored.record)}:
+            stored = await self._store.replace_hop(hop.row)  # the directory changed: another way from here
+        return stored
+
+    async def _chain_behind(self, hop: _Hop, stored: HopRow) -> tuple[bytes, ...]:
+        """The hop records before a hop recorded earlier: the message's own, or those it was recorded with."""
+        if stored.previous_digest == hop.chain.last_digest:
+            return hop.message.hop_records
+        by_digest = {row.digest: row for row in await self._store.hops(stored.document_id)}
+        behind: list[bytes] = []
+        previous = by_digest.get(stored.previous_digest)
+        while previous is not None:
+            behind.append(previous.record)
+            previous = by_digest.get(previous.previous_digest)
+        return tuple(reversed(behind))
+
+    async def _publish(
+        self,
+        hop: _Hop,
+        stored: HopRow,
+        behind: Sequence[bytes],
+        *,
+        repeated: bool,
+        delivery: TransitDelivery,
+    ) -> None:
+        branches: Sequence[Branch] = _branches(stored.record) if repeated else hop.plan.next
+        if repeated or delivery.redelivered:
+            branches = await self._still_needed(stored.document_id, branches)
+        outgoing = replace(hop.message, hop_records=(*behind, stored.record))
+        lane = hop.document.package.lane
+        bodies = [(b.node, replace(outgoing, recipients=b.recipients).encode()) for b in branches]
+        await asyncio.gather(*(self._broker.publish(node, lane, body) for node, body in bodies))
+
+    async def _still_needed(self, document_id: str, branches: Sequence[Branch]) -> list[Branch]:
+        arrived = {
+            row.recipient for row in await self._store.deliveries(document_id) if row.state in _ARRIVED
+        }
+        return [branch for branch in branches if not arrived.issuperset(branch.recipients)]
+
+    async def _tell(self, hop: _Hop) -> None:
+        recipient = hop.plan.node
+        rows = await self._store.deliveries(hop.row.document_id)
+        delivery = next((row for row in rows if row.recipient == recipient), None)
+        if delivery is not None and delivery.state is DeliveryState.CONSIGNED:
+            await self._broker.notify(
+                {
+                    "kind": "consigned",
+                    "recipient": recipient,
+                    "delivery_id": delivery.id,
+                    "document_id": hop.row.document_id,
+                }
+            )
+
+    async def _quarantine(self, delivery: TransitDelivery, refusal: Refusal) -> None:
+        document_id, recipients = await self._concerned(delivery)
+        held = HeldRow(
+            id=new_id(),
+            kind=HeldKind.QUARANTINE,
+            at=self._clock(),
+            node=delivery.node,
+            lane=delivery.lane,
+            document_id=document_id,
+            code=refusal.code,
+            detail=f"{refusal.field}: {refusal.detail}" if refusal.field else refusal.detail,
+            message=delivery.body,
+        )
+        log.error("hop.quarantined", node=delivery.node, document_id=document_id, code=refusal.code.value)
+        await self._store.hold(held, recipients=recipients)
+
+    async def _concerned(self, delivery: TransitDelivery) -> tuple[str | None, list[str]]:
+        """Which stored document a bad message claims to carry, and which deliveries wait for it at this node.
+
+        Nothing in a bad message is believed: the recipients are those the store has on the way through here.
+        """
+        for document_id in _claimed_ids(delivery.body):
+            document = await self._store.document(document_id)
+            if document is not None and document.id == document_id:
+                directory = self._verification.now.directory
+                waiting = [
+                    row.recipient
+                    for row in await self._store.deliveries(document_id)
+                    if row.state not in _ARRIVED
+                    and delivery.node in directory.route(document.first_node, row.recipient)
+                ]
+                return document_id, waiting
+        return None, []
+
+
+def _claimed_ids(body: bytes) -> list[str]:
+    """The document ids a message that cannot be trusted names: its own, and its acceptance's."""
+    try:
+        message = decode(body)
+    except Refusal:
+        return []
+    claimed = [message.document_id]
+    try:
+        record = records.read(parse(message.acceptance))
+    except Refusal:
+        return claimed
+    return [*claimed, record.document_id]
+
+
+def _branches(record: bytes) -> tuple[Branch, ...]:
+    hop = records.read(parse(record))
+    if not isinstance(hop, HopRecord):
+        raise HubFault("a stored hop record cannot be read")
+    return hop.next
+
+
+def _difference(message: TransitMessage, branch: Branch) -> str:
+    added = sorted(set(message.recipients) - set(branch.recipients))
+    missing = sorted(set(branch.recipients) - set(message.recipients))
+    return (
+        "; ".join(
+            part
+            for part in (
+                f"added: {', '.join(added)}" if added else "",
+                f"missing: {', '.join(missing)}" if missing else "",
+            )
+            if part
+        )
+        or "order changed"
+    )

@@ -1,0 +1,112 @@
+"""Where is each delivery of a document, which hops proved it, and what evidence is there?
+
+The sender and operators see every delivery; a recipient sees its own. A hop belongs to a delivery when its
+signed record hands that recipient on, or delivers to it: so the trace holds whatever the directory says today.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lienthong.domain.evidence import EvidenceKind, HopRecord
+from lienthong.edxml.reader import parse
+from lienthong.errors import Code, HubFault, Refusal
+from lienthong.hub.identity import Caller, Role
+from lienthong.hub.ports import DeliveryRow, DocumentRow, HopRow, Store
+from lienthong.transit import records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedDelivery:
+    """A delivery with its hops, the sender's node first."""
+
+    delivery: DeliveryRow
+    hops: list[HopRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracking:
+    """A document and the deliveries the caller may see."""
+
+    document: DocumentRow
+    deliveries: list[TrackedDelivery]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceItem:
+    """One piece of signed evidence: `node` for a hop, `recipient` for what concerns one delivery."""
+
+    kind: EvidenceKind
+    recipient: str | None
+    node: str | None
+    at: datetime
+    xml: bytes = field(repr=False)
+
+
+class Tracker:
+    """Reads the store for senders, recipients and operators."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def track(self, caller: Caller, reference: str) -> Tracking:
+        """`reference`: the hub's id, a SHA-256 or an edXML DocumentId. NOT_FOUND also where it is not the caller's."""
+        document, deliveries = await self._visible(caller, reference)
+        hops = [(row, _hop(row)) for row in await self._store.hops(document.id)]
+        return Tracking(
+            document=document,
+            deliveries=[
+                TrackedDelivery(
+                    delivery=delivery, hops=[row for row, hop in hops if _serves(hop, delivery.recipient)]
+                )
+                for delivery in deliveries
+            ],
+        )
+
+    async def evidence(self, caller: Caller, reference: str) -> tuple[DocumentRow, list[EvidenceItem]]:
+        """All evidence the caller may see: the acceptance, the hops on the way, consignments and hand-overs."""
+        tracking = await self.track(caller, reference)
+        recipients = {tracked.delivery.recipient for tracked in tracking.deliveries}
+        rows = await self._store.evidence(tracking.document.id)
+        items = [
+            EvidenceItem(kind=row.kind, recipient=row.recipient, node=None, at=row.at, xml=row.xml)
+            for row in rows
+            if row.recipient is None or row.recipient in recipients
+        ]
+        seen: dict[str, HopRow] = {row.node: row for tracked in tracking.deliveries for row in tracked.hops}
+        items.extend(
+            EvidenceItem(
+                kind=EvidenceKind.RELAY_ACCEPTANCE,
+                recipient=None,
+                node=row.node,
+                at=row.received_at,
+                xml=row.record,
+            )
+            for row in sorted(seen.values(), key=lambda row: (row.sequence, row.node))
+        )
+        return tracking.document, items
+
+    async def _visible(self, caller: Caller, reference: str) -> tuple[DocumentRow, list[DeliveryRow]]:
+        document = await self._store.document(reference)
+        if document is not None:
+            deliveries = await self._store.deliveries(document.id)
+            if caller.role == Role.OPERATOR or caller.agency == document.sender:
+                return document, deliveries
+            own = [delivery for delivery in deliveries if delivery.recipient == caller.agency]
+            if own:
+                return document, own
+        raise Refusal(Code.NOT_FOUND, field="document", detail=reference)
+
+
+def _hop(row: HopRow) -> HopRecord:
+    record = records.read(parse(row.record))
+    if not isinstance(record, HopRecord):
+        raise HubFault(f"the stored hop record of {row.node} cannot be read")
+    return record
+
+
+def _serves(hop: HopRecord, recipient: str) -> bool:
+    if hop.delivered and hop.node == recipient:
+        return True
+    return any(recipient in branch.recipients for branch in hop.next)

@@ -1,0 +1,59 @@
+"""How hub and relays verify: in a worker thread, on the newest knowledge, never trusting an old refusal.
+
+A certificate bound a second ago may be unknown to this process still. So before a refusal counts, knowledge is
+refreshed, and when that brought anything new the verification is done again from the start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from lienthong.edxml.bounds import Limits
+from lienthong.errors import Refusal
+from lienthong.hub.knowledge import Knowledge, Snapshot
+from lienthong.hub.ports import Clock
+from lienthong.signing.verify import VerifiedDocument, verify_package
+
+T = TypeVar("T")
+
+
+class Verification:
+    """Runs pure verifications against `Knowledge.now`."""
+
+    def __init__(self, knowledge: Knowledge, clock: Clock, limits: Limits) -> None:
+        self._knowledge = knowledge
+        self._clock = clock
+        self._limits = limits
+
+    @property
+    def now(self) -> Snapshot:
+        """The newest knowledge."""
+        return self._knowledge.now
+
+    async def package(self, data: bytes) -> tuple[VerifiedDocument, Snapshot]:
+        """Verify a package in full; returns it with the snapshot that it was verified against."""
+
+        def verify(snapshot: Snapshot) -> VerifiedDocument:
+            return verify_package(
+                data,
+                trust=snapshot.trusts.agencies,
+                bindings=snapshot.bindings,
+                directory=snapshot.directory,
+                at=self._clock(),
+                limits=self._limits,
+            )
+
+        return await self.run(verify)
+
+    async def run(self, verify: Callable[[Snapshot], T]) -> tuple[T, Snapshot]:
+        """Run `verify` in a thread; on a refusal refresh once and, if the world changed, run it again."""
+        snapshot = self._knowledge.now
+        try:
+            return await asyncio.to_thread(verify, snapshot), snapshot
+        except Refusal:
+            if not await self._knowledge.refresh():
+                raise
+        snapshot = self._knowledge.now
+        return await asyncio.to_thread(verify, snapshot), snapshot
