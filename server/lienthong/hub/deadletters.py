@@ -6,6 +6,8 @@ and the sender sees the delivery as DEAD. A message is taken off the queue only 
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 
 from lienthong.domain.ids import new_id
@@ -15,6 +17,8 @@ from lienthong.hub.ports import Clock, HeldKind, HeldRow, Outcome, Store, Transi
 from lienthong.transit.message import decode
 
 log = structlog.get_logger(__name__)
+
+_PAUSE = 1.0  # seconds before a dead letter the store could not take is put back
 
 
 class DeadLetters:
@@ -31,6 +35,7 @@ class DeadLetters:
             await self._keep(delivery)
         except HubFault as fault:
             log.warning("dead_letter.not_kept", node=delivery.node, reason=str(fault))
+            await asyncio.sleep(_PAUSE)
             return Outcome.REQUEUE
         return Outcome.DONE
 

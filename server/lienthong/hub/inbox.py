@@ -76,9 +76,9 @@ class Inbox:
             async for item in self._all(agency):
                 yield item
             return
-        item = await self._item(delivery_id)
-        if item is not None and item.delivery.state is DeliveryState.CONSIGNED:
-            yield item
+        told = await self._item(delivery_id)
+        if told is not None and told.delivery.state is DeliveryState.CONSIGNED:
+            yield told
 
     async def _all(self, agency: str) -> AsyncIterator[InboxItem]:
         after: str | None = None

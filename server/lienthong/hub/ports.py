@@ -244,7 +244,9 @@ class DocumentStore(Protocol):
         """
         ...
 
-    async def find_identity(self, identity: str) -> DocumentRow | None: ...
+    async def find_identity(self, identity: str) -> DocumentRow | None:
+        """The document accepted under this identity."""
+        ...
 
     async def document(self, reference: str) -> DocumentRow | None:
         """By hub id, SHA-256, or edXML DocumentId (the newest where several senders or types share it)."""
@@ -258,7 +260,9 @@ class DocumentStore(Protocol):
         """In the order the sender wrote the recipients."""
         ...
 
-    async def delivery(self, delivery_id: str) -> DeliveryRow | None: ...
+    async def delivery(self, delivery_id: str) -> DeliveryRow | None:
+        """By id."""
+        ...
 
     async def hops(self, document_id: str) -> list[HopRow]:
         """Ordered by (sequence, node)."""
@@ -268,7 +272,9 @@ class DocumentStore(Protocol):
         """SubmissionAcceptance, ContentConsignment and ContentHandover rows in order of time (hops apart)."""
         ...
 
-    async def mark_published(self, document_id: str, at: datetime) -> None: ...
+    async def mark_published(self, document_id: str, at: datetime) -> None:
+        """Note the first confirmation; later ones change nothing."""
+        ...
 
     async def unpublished(self, older_than: datetime, limit: int) -> list[DocumentRow]:
         """Documents no broker has confirmed yet, accepted before `older_than`, oldest first."""
@@ -347,15 +353,17 @@ class DirectoryStore(Protocol):
         """By code prefix or words of the name, diacritics ignored ("binh son" finds "Bình Sơn"); no test agencies."""
         ...
 
-    async def certificates(self, agency: str | None = None) -> list[CertificateRow]: ...
+    async def certificates(self, agency: str | None = None) -> list[CertificateRow]:
+        """Bound certificates of one agency, or all; revoked ones too."""
+        ...
 
     async def bind_certificate(self, certificate: CertificateRow, *, event: EventRow) -> None:
         """Idempotent; raises `Refusal` STATE_ILLEGAL when it is bound to another agency or revoked."""
         ...
 
-    async def revoke_certificate(
-        self, sha256: str, reason: str, at: datetime, *, event: EventRow
-    ) -> None: ...
+    async def revoke_certificate(self, sha256: str, reason: str, at: datetime, *, event: EventRow) -> None:
+        """Idempotent; `Refusal` NOT_FOUND for an unknown certificate."""
+        ...
 
 
 class HeldStore(Protocol):
@@ -370,9 +378,13 @@ class HeldStore(Protocol):
 
     async def held(
         self, kind: HeldKind, *, include_resolved: bool = False, limit: int = 100
-    ) -> list[HeldRow]: ...
+    ) -> list[HeldRow]:
+        """Newest first."""
+        ...
 
-    async def held_one(self, held_id: str) -> HeldRow | None: ...
+    async def held_one(self, held_id: str) -> HeldRow | None:
+        """By id."""
+        ...
 
     async def resolve(self, held_id: str, resolution: str, reason: str, by: str, at: datetime) -> HeldRow:
         """Close a held message; raises STATE_ILLEGAL if it is closed already, NOT_FOUND if there is none."""
@@ -382,7 +394,9 @@ class HeldStore(Protocol):
 class EventStore(Protocol):
     """The append-only event log."""
 
-    async def append(self, event: EventRow) -> None: ...
+    async def append(self, event: EventRow) -> None:
+        """Add one line."""
+        ...
 
     async def events(self, *, document_id: str | None = None, limit: int = 100) -> list[EventRow]:
         """Oldest first for a document; the newest `limit`, newest first, without one."""
@@ -392,7 +406,9 @@ class EventStore(Protocol):
 class Store(DocumentStore, DirectoryStore, HeldStore, EventStore, Protocol):
     """All of it, on one database."""
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Let go of every connection; a second call does nothing."""
+        ...
 
 
 class Blobs(Protocol):
@@ -480,12 +496,18 @@ class Broker(Protocol):
         """Best effort, to every subscriber now connected."""
         ...
 
-    async def subscribe(self, handler: Callable[[Notification], Awaitable[None]]) -> None: ...
+    async def subscribe(self, handler: Callable[[Notification], Awaitable[None]]) -> None:
+        """Call `handler` for each notification from now on."""
+        ...
 
-    async def queues(self, nodes: Sequence[str]) -> list[QueueRow]: ...
+    async def queues(self, nodes: Sequence[str]) -> list[QueueRow]:
+        """Both lanes of each node; a queue that does not exist counts as empty."""
+        ...
 
     def blocked(self) -> bool:
         """True while the broker holds publishers back (memory or disk alarm)."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Let go of every connection; a second call does nothing."""
+        ...

@@ -122,8 +122,8 @@ class Relay:
     async def _pass_on(self, delivery: TransitDelivery) -> None:
         message = decode(delivery.body)  # (1)
         data = message.document if message.document is not None else await self._blob(message)
-        document, snapshot = await self._verification.package(data)  # (2)
-        hop, snapshot = await self._verification.run(
+        document, _ = await self._verification.package(data)  # (2)
+        hop, _ = await self._verification.run(
             lambda now: self._prove(delivery.node, message, document, now)  # (3) (4) (5)
         )
         stored = await self._record(hop)  # (6)

@@ -58,7 +58,8 @@ def kind_of(root: etree._Element) -> EvidenceKind:
 def write(evidence: Evidence) -> bytes:
     """The unsigned record as UTF-8 XML without a declaration."""
     cls = type(evidence)
-    root = etree.Element(root_name(_NAMES[cls]), nsmap={None: NAMESPACE})
+    namespaces: dict[Any, str] = {None: NAMESPACE}  # lxml's stubs do not know the default namespace
+    root = etree.Element(root_name(_NAMES[cls]), nsmap=namespaces)
     for name, element in _FIELDS[cls]:
         value = getattr(evidence, name)
         if name == "next":
