@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from lienthong.domain.delivery import DeliveryState
@@ -177,7 +178,7 @@ def _delivery(recipient: Recipient) -> NewDelivery:
     )
 
 
-def _described(package: Package) -> dict[str, object]:
+def _described(package: Package) -> dict[str, Any]:
     if isinstance(package, StatusPackage):
         subject = package.response_for
         return {
