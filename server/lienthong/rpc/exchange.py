@@ -1,0 +1,152 @@
+"""Agencies send and receive: ExchangeService over the hub.
+
+A submission is refused before its first byte is read when its header says too much; afterwards the bytes may neither
+exceed nor fall short of what the header announced. Uploads share a bounded memory and must keep a minimum speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from lienthong.api.v1 import exchange_pb2 as pb
+from lienthong.api.v1 import exchange_pb2_grpc
+from lienthong.errors import Code, Refusal
+from lienthong.rpc import arguments, mapping
+from lienthong.rpc.call import Context, caller, current
+from lienthong.rpc.limits import FETCH_CHUNK, RpcLimits
+from lienthong.rpc.metrics import RpcMetrics
+from lienthong.rpc.pipeline import closing
+from lienthong.rpc.quota import ByteBudget
+
+if TYPE_CHECKING:
+    from lienthong.hub.application import Hub
+
+MAX_EVIDENCE = 262_144  # bytes of one signed record; ours stay under 20 KB
+
+
+class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
+    """See proto/lienthong/api/v1/exchange.proto."""
+
+    def __init__(self, hub: Hub, limits: RpcLimits, metrics: RpcMetrics) -> None:
+        self._hub = hub
+        self._limits = limits
+        self._metrics = metrics
+        self._uploads = ByteBudget(max(limits.upload_memory, hub.max_package))
+
+    async def Submit(
+        self, request_iterator: AsyncIterator[pb.SubmitRequest], context: Context
+    ) -> pb.SubmitResponse:
+        """Read one package whole, then let the hub decide."""
+        sender = caller()
+        first = await anext(aiter(request_iterator), None)
+        if first is None or first.WhichOneof("part") != "header":
+            raise arguments.invalid("header", "the first message must be the header")
+        size, digest = self._announced(first.header)
+        async with self._uploads.reserve(sender.certificate_sha256, size, wait=self._limits.upload_wait):
+            data = await self._read(request_iterator, size, digest)
+            submission = await self._hub.submit(sender, data)
+        return mapping.submission(submission, current().language)
+
+    def _announced(self, header: pb.SubmitHeader) -> tuple[int, str]:
+        if header.size == 0:
+            raise arguments.invalid("size", "missing")
+        if header.size > self._hub.max_package:
+            raise Refusal(Code.XML_TOO_LARGE, field="size", detail=f"at most {self._hub.max_package} bytes")
+        return header.size, arguments.sha256(header.sha256)
+
+    async def _read(self, requests: AsyncIterator[pb.SubmitRequest], size: int, digest: str) -> bytes:
+        """Exactly `size` bytes with SHA-256 `digest`, in the time the minimum speed allows."""
+        data = io.BytesIO()  # getvalue() below hands out its buffer without a copy
+        actual = hashlib.sha256()
+        try:
+            async with asyncio.timeout(self._limits.idle + size / self._limits.upload_rate):
+                async for request in requests:
+                    chunk = self._chunk(request)
+                    if data.tell() + len(chunk) > size:
+                        raise arguments.invalid("chunk", f"more than the {size} bytes announced")
+                    data.write(chunk)
+                    actual.update(chunk)
+        except TimeoutError as error:
+            raise Refusal(Code.UNAVAILABLE, detail="the upload is too slow") from error
+        self._metrics.received.inc(data.tell())
+        if data.tell() != size:
+            raise arguments.invalid("size", f"{data.tell()} bytes came, {size} were announced: send again")
+        if actual.hexdigest() != digest:
+            raise arguments.invalid("sha256", "the upload was damaged: send again")
+        return data.getvalue()
+
+    def _chunk(self, request: pb.SubmitRequest) -> bytes:
+        if request.WhichOneof("part") != "chunk":
+            raise arguments.invalid("chunk", "only chunks may follow the header")
+        if not 0 < len(request.chunk) <= self._limits.max_chunk:
+            raise arguments.invalid("chunk", f"1 to {self._limits.max_chunk} bytes each")
+        chunk: bytes = request.chunk
+        return chunk
+
+    async def ListInbox(self, request: pb.ListInboxRequest, context: Context) -> pb.ListInboxResponse:
+        """One page; one item more is asked for to know whether there is a next."""
+        size = arguments.count(request.page_size, default=100, most=500)
+        after = arguments.optional(request.page_token, "page_token")
+        items = await self._hub.inbox(caller(), after=after, limit=size + 1)
+        page = items[:size]
+        return pb.ListInboxResponse(
+            items=[mapping.inbox_item(item, self._hub.directory) for item in page],
+            next_page_token=page[-1].delivery.id if len(items) > size else "",
+        )
+
+    async def WatchInbox(
+        self, request: pb.WatchInboxRequest, context: Context
+    ) -> AsyncIterator[pb.WatchInboxResponse]:
+        """Runs until the client leaves; a certificate revoked meanwhile gets nothing more."""
+        certificate = current().certificate
+        async with closing(self._hub.watch_inbox(caller(), only_new=request.only_new)) as items:
+            async for item in items:
+                await self._hub.identify(certificate)
+                yield pb.WatchInboxResponse(item=mapping.inbox_item(item, self._hub.directory))
+
+    async def Fetch(self, request: pb.FetchRequest, context: Context) -> AsyncIterator[pb.FetchResponse]:
+        """Header, then the bytes from the offset."""
+        reference = arguments.required(request.delivery_id, "delivery_id")
+        item, content = await self._hub.fetch(caller(), reference, offset=request.offset)
+        async with closing(content) as pieces:
+            if request.offset > item.document.size:
+                raise arguments.invalid("offset", f"the document has {item.document.size} bytes")
+            document = mapping.document(item.document, self._hub.directory)
+            yield pb.FetchResponse(header=pb.FetchHeader(delivery_id=item.delivery.id, document=document))
+            async for piece in pieces:
+                for start in range(0, len(piece), FETCH_CHUNK):
+                    chunk = piece[start : start + FETCH_CHUNK]
+                    self._metrics.sent.inc(len(chunk))
+                    yield pb.FetchResponse(chunk=chunk)
+
+    async def Acknowledge(self, request: pb.AcknowledgeRequest, context: Context) -> pb.AcknowledgeResponse:
+        """Hands the signed ContentHandover to the hub, which verifies it."""
+        delivery_id = arguments.required(request.delivery_id, "delivery_id")
+        if not request.content_handover:
+            raise arguments.invalid("content_handover", "missing")
+        if len(request.content_handover) > MAX_EVIDENCE:
+            raise arguments.invalid("content_handover", f"at most {MAX_EVIDENCE} bytes")
+        row = await self._hub.acknowledge(caller(), delivery_id, request.content_handover)
+        return pb.AcknowledgeResponse(
+            delivery_id=row.id, state=row.state, handed_over_at=mapping.timestamp(row.handed_over_at)
+        )
+
+    async def Track(self, request: pb.TrackRequest, context: Context) -> pb.TrackResponse:
+        """Every delivery of the document the caller may see."""
+        tracking = await self._hub.track(caller(), arguments.required(request.document, "document"))
+        directory = self._hub.directory
+        return pb.TrackResponse(
+            document=mapping.document(tracking.document, directory),
+            deliveries=mapping.deliveries(tracking, directory, current().language),
+        )
+
+    async def GetEvidence(self, request: pb.GetEvidenceRequest, context: Context) -> pb.GetEvidenceResponse:
+        """All signed evidence of the document."""
+        document, items = await self._hub.evidence(caller(), arguments.required(request.document, "document"))
+        return pb.GetEvidenceResponse(
+            document_id=document.id, evidence=[mapping.evidence(item) for item in items]
+        )

@@ -1,0 +1,111 @@
+"""Rows as operators see them, and agencies as operators send them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lienthong.api.v1 import admin_pb2, common_pb2
+from lienthong.domain.agency import Agency, AgencyStatus, Directory, Environment
+from lienthong.errors import Language, Refusal
+from lienthong.hub.ports import CertificateRow, EventRow, HeldRow
+from lienthong.rpc import arguments
+from lienthong.rpc.mapping import timestamp
+
+if TYPE_CHECKING:
+    from lienthong.hub.administration import QueueView
+
+
+def queue(view: QueueView, directory: Directory) -> admin_pb2.Queue:
+    """One routing queue. `unacked` stays absent where the broker cannot tell."""
+    row = view.row
+    node = directory.find(row.node)
+    return admin_pb2.Queue(
+        node=row.node,
+        node_name=node.name if node else "",
+        tier=node.tier if node else "",
+        lane=row.lane,
+        ready=row.ready,
+        unacked=row.unacked,
+        consumers=row.consumers,
+        oldest=timestamp(view.oldest),
+    )
+
+
+def held(row: HeldRow, language: Language) -> admin_pb2.Held:
+    """A held message without its bytes, with the reason in the operator's language."""
+    why = Refusal(row.code, detail=row.detail)
+    return admin_pb2.Held(
+        id=row.id,
+        kind=row.kind,
+        at=timestamp(row.at),
+        node=row.node,
+        lane=row.lane,
+        document_id=row.document_id or "",
+        code=row.code,
+        detail=row.detail or "",
+        message=why.message(language),
+        remedy=why.remedy(language),
+        resolved_at=timestamp(row.resolved_at),
+        resolution=row.resolution or "",
+        reason=row.reason or "",
+        resolved_by=row.resolved_by or "",
+    )
+
+
+def event(row: EventRow) -> admin_pb2.Event:
+    """One line of the event log; details that are no text are written as JSON, absent ones left out."""
+    return admin_pb2.Event(
+        at=timestamp(row.at),
+        actor=row.actor,
+        kind=row.kind,
+        document_id=row.document_id or "",
+        subject=row.subject or "",
+        detail={key: _told(value) for key, value in row.detail.items() if value is not None},
+    )
+
+
+def _told(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def certificate(row: CertificateRow) -> admin_pb2.Certificate:
+    """A bound certificate."""
+    return admin_pb2.Certificate(
+        sha256=row.sha256,
+        agency=row.agency,
+        purpose=row.purpose,
+        role=row.role,
+        subject=row.subject,
+        not_before=timestamp(row.not_before),
+        not_after=timestamp(row.not_after),
+        bound_at=timestamp(row.bound_at),
+        revoked_at=timestamp(row.revoked_at),
+        revoke_reason=row.revoke_reason or "",
+    )
+
+
+def agencies_from(messages: Iterable[common_pb2.Agency]) -> list[Agency]:
+    """Agencies as sent; ARGUMENT_INVALID names the one at fault as `agencies[n].field`, counted from 0."""
+    return [_agency(message, f"agencies[{number}]") for number, message in enumerate(messages)]
+
+
+def _agency(message: common_pb2.Agency, path: str) -> Agency:
+    def codes(values: Iterable[str], field: str) -> tuple[str, ...]:
+        return tuple(arguments.required(value, f"{path}.{field}", longest=100) for value in values)
+
+    return Agency(
+        code=arguments.required(message.code, f"{path}.code", longest=100),
+        name=arguments.required(message.name, f"{path}.name"),
+        tier=arguments.required(message.tier, f"{path}.tier", longest=50),
+        parent=arguments.optional(message.parent, f"{path}.parent"),
+        aliases=codes(message.aliases, "aliases"),
+        status=arguments.choice(message.status, f"{path}.status", AgencyStatus, default=AgencyStatus.ACTIVE),
+        successors=codes(message.successors, "successors"),
+        valid_from=arguments.day(message.valid_from, f"{path}.valid_from"),
+        valid_to=arguments.day(message.valid_to, f"{path}.valid_to"),
+        environment=arguments.choice(
+            message.environment, f"{path}.environment", Environment, default=Environment.PRODUCTION
+        ),
+    )

@@ -1,0 +1,117 @@
+"""How a handler is put inside the stages, and how its messages move.
+
+Requests are decoded inside the stages, so that bytes which are no protobuf are refused like any other request. Each
+message of a stream has to arrive, or be taken by the client, within the idle limit. Responses are written here rather
+than yielded to grpcio: it leaves the generator of a cancelled call to the garbage collector, we close it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from lienthong.errors import Code, Refusal
+from lienthong.rpc.call import Call, Context, enter, language_of
+from lienthong.rpc.interceptors import Stage
+
+if TYPE_CHECKING:
+    Handler: TypeAlias = grpc.RpcMethodHandler[Any, Any]
+else:  # not subscriptable at run time
+    Handler: TypeAlias = grpc.RpcMethodHandler
+Decode = Callable[[bytes], Any]
+_Item = TypeVar("_Item")
+
+
+class Pipeline(grpc.aio.ServerInterceptor):
+    """Runs every method of the server inside `stages`, outermost first. `idle` is in seconds."""
+
+    def __init__(self, stages: Iterable[Stage], *, idle: float) -> None:
+        self._stages = tuple(stages)
+        self._idle = idle
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """The handler inside its stages; None (UNIMPLEMENTED) for a method nobody serves."""
+        handler = await continuation(handler_call_details)
+        return None if handler is None else self._around(handler, handler_call_details.method.lstrip("/"))
+
+    def _around(self, handler: Handler, method: str) -> Handler:
+        inner: Any = (
+            handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+        )
+        decode: Decode = handler.request_deserializer or bytes
+
+        async def serve(source: Any, context: Context) -> Any:  # noqa: ANN401 - any message type
+            call = Call(
+                method=method, context=context, language=language_of(context.invocation_metadata() or ())
+            )
+            enter(call)
+            async with AsyncExitStack() as stack:
+                for stage in self._stages:
+                    await stack.enter_async_context(stage(call))
+                request = (
+                    self._requests(source, decode) if handler.request_streaming else _decoded(source, decode)
+                )
+                result = inner(request, context)
+                if not hasattr(result, "__aiter__"):
+                    return await result
+                async with closing(result) as responses:
+                    async for response in responses:
+                        await self._write(context, response)
+            return None
+
+        kind = (
+            f"{_stream(handler.request_streaming)}_{_stream(handler.response_streaming)}_rpc_method_handler"
+        )
+        made: Handler = getattr(grpc, kind)(serve, None, handler.response_serializer)
+        return made
+
+    async def _requests(self, source: AsyncIterator[bytes], decode: Decode) -> AsyncIterator[Any]:
+        messages = aiter(source)
+        while True:
+            try:
+                async with asyncio.timeout(self._idle):
+                    message = await anext(messages)
+            except StopAsyncIteration:
+                return
+            except TimeoutError as error:
+                raise Refusal(Code.UNAVAILABLE, detail=f"nothing came for {self._idle:g} s") from error
+            yield _decoded(message, decode)
+
+    async def _write(self, context: Context, response: object) -> None:
+        try:
+            async with asyncio.timeout(self._idle):
+                await context.write(response)
+        except TimeoutError as error:
+            raise Refusal(Code.UNAVAILABLE, detail=f"nothing was taken for {self._idle:g} s") from error
+
+
+@asynccontextmanager
+async def closing(items: AsyncIterator[_Item]) -> AsyncIterator[AsyncIterator[_Item]]:
+    """Close `items` with the block, if it can be closed: a file or a subscription must not wait for the collector."""
+    try:
+        yield items
+    finally:
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
+
+
+def _stream(streaming: bool) -> str:
+    return "stream" if streaming else "unary"
+
+
+def _decoded(message: bytes, decode: Decode) -> Any:  # noqa: ANN401 - any message type
+    try:
+        return decode(message)
+    except DecodeError as error:
+        raise Refusal(
+            Code.ARGUMENT_INVALID, field="request", detail="not a message of this method"
+        ) from error
