@@ -36,7 +36,7 @@ fi
 pip=(.venv/bin/python -m pip --disable-pip-version-check --quiet)
 say "installing what requirements.lock names (a minute or two the first time)"
 "${pip[@]}" install --require-hashes -r requirements.lock ||
-    fail "pip could not install the locked packages; is a package index within reach? Run this again to go on"
+    fail "pip could not install the locked packages; is a package index within reach? Run this again to resume"
 "${pip[@]}" install --no-deps --no-build-isolation -e .
 printf '%s\n' "$wanted" >"$stamp"
 say "ready"

@@ -1,0 +1,88 @@
+"""Which pages are drawn from tables in the code? docs/errors.md and docs/states.md; `make docs` writes both.
+
+tests/architecture compares them with what this would write, so a table and its page cannot part.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lienthong.domain.delivery import FINAL, TRANSITIONS, DeliveryState
+from lienthong.errors import CATALOGUE
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+ERRORS_HEAD = """\
+# Error codes
+
+<!-- Drawn from server/lienthong/errors.py by `make docs`. Do not edit. -->
+
+Codes are stable: programs may branch on them. Over gRPC an error is a `google.rpc.Status` whose `ErrorInfo.reason` is
+the code; the command line prints it as `{"error": {"code": …, "message": …, "field": …}}` and exits with 3.
+*Retryable* means that the very same request may succeed later with nothing changed by its sender.
+
+| code | gRPC status | HTTP | retryable |
+|---|---|---|---|
+"""
+
+STATES_HEAD = """\
+# States of a delivery
+
+<!-- Drawn from server/lienthong/domain/delivery.py by `make docs`. Do not edit. -->
+
+A delivery is one document for one recipient. These are its states of transport; what the offices then do with the
+document is its business status (01 … 06, 13, 15, 16) and moves beside it. A move that is not drawn here raises
+`STATE_ILLEGAL` and changes nothing; a repeated one changes nothing and is no error.
+
+"""
+
+#: what each state means, in the words of docs: the enum's own comments are for readers of the code
+MEANING: dict[DeliveryState, str] = {
+    DeliveryState.ACCEPTED: "durable at the hub, not yet seen by a relay",
+    DeliveryState.IN_TRANSIT: "at least one hop is recorded",
+    DeliveryState.CONSIGNED: "in the recipient's inbox, the whole chain verified",
+    DeliveryState.HANDED_OVER: "fetched, verified and acknowledged by the recipient",
+    DeliveryState.REFUSED: "this recipient could not be served; the delivery's code says why",
+    DeliveryState.WITHDRAWN: "recalled before hand-over",
+    DeliveryState.QUARANTINED: "failed verification on the way; an operator looks at it",
+    DeliveryState.DEAD: "no relay could process the transit message; an operator looks at it",
+}
+
+
+def errors_page() -> str:
+    """docs/errors.md: the overview, then each code with its texts and remedies in both languages."""
+    rows = [
+        f"| [{code}](#{code.lower()}) | {entry.grpc_status} | {entry.http_status} | {'yes' if entry.retryable else 'no'} |\n"
+        for code, entry in CATALOGUE.items()
+    ]
+    sections = [
+        f"\n## {code}\n\n- vi: {entry.vi}. → {entry.remedy_vi}.\n- en: {entry.en}. → {entry.remedy_en}.\n"
+        for code, entry in CATALOGUE.items()
+    ]
+    return ERRORS_HEAD + "".join(rows) + "".join(sections)
+
+
+def states_page() -> str:
+    """docs/states.md: the diagram, then what each state means and where it leads."""
+    lines = [STATES_HEAD, "```mermaid\nstateDiagram-v2\n", f"    [*] --> {DeliveryState.ACCEPTED}\n"]
+    for state in DeliveryState:
+        lines += [f"    {state} --> {target}\n" for target in in_order(TRANSITIONS[state])]
+    lines += [f"    {state} --> [*]\n" for state in in_order(FINAL)]
+    lines.append("```\n\n| state | meaning | leads to |\n|---|---|---|\n")
+    for state in DeliveryState:
+        targets = ", ".join(in_order(TRANSITIONS[state])) or "(final)"
+        lines.append(f"| {state} | {MEANING[state]} | {targets} |\n")
+    return "".join(lines)
+
+
+def in_order(states: frozenset[DeliveryState]) -> list[DeliveryState]:
+    """The states in the order they are declared: a set's own order changes from run to run."""
+    return [state for state in DeliveryState if state in states]
+
+
+PAGES = {"errors.md": errors_page, "states.md": states_page}
+
+if __name__ == "__main__":
+    DOCS.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")

@@ -1,0 +1,30 @@
+"""What must every test be free of? The caller's settings, the caller's clock zone, chance that cannot be repeated.
+
+Fixtures that start real services live in tests/services and are registered here, so that any test may ask for them.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["tests.floors"]
+
+for name in [name for name in os.environ if name.startswith("LIENTHONG_")]:
+    del os.environ[name]
+
+# A zone nobody here lives in (UTC-09:30): code that leans on local time fails, where +07:00 would let it pass.
+os.environ["TZ"] = "Pacific/Marquesas"
+time.tzset()
+
+# The machine is shared and small, so no deadlines. Ordinary runs repeat the same examples; soak runs look for new ones.
+settings.register_profile("ordinary", deadline=None, derandomize=True, max_examples=100)
+settings.register_profile(
+    "soak",
+    deadline=None,
+    max_examples=5_000,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ordinary")
