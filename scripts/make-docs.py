@@ -52,7 +52,8 @@ MEANING: dict[DeliveryState, str] = {
 def errors_page() -> str:
     """docs/errors.md: the overview, then each code with its texts and remedies in both languages."""
     rows = [
-        f"| [{code}](#{code.lower()}) | {entry.grpc_status} | {entry.http_status} | {'yes' if entry.retryable else 'no'} |\n"
+        f"| [{code}](#{code.lower()}) | {entry.grpc_status} | {entry.http_status} |"
+        f" {'yes' if entry.retryable else 'no'} |\n"
         for code, entry in CATALOGUE.items()
     ]
     sections = [
