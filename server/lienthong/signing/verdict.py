@@ -1,0 +1,134 @@
+"""What did a verification find, step by step? For people: the command line, the console and the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+
+from lienthong.domain.evidence import Verdict
+from lienthong.errors import Code, Refusal
+
+#: number -> name of each step, the same numbers as in verify.py and docs/verification.md
+STEPS: dict[int, str] = {
+    0: "bounds",
+    1: "parse",
+    2: "root",
+    3: "place",
+    4: "coverage",
+    5: "algorithms",
+    6: "certificate",
+    7: "revocation",
+    8: "cryptography",
+    9: "signing certificate",
+    10: "sender",
+    11: "package",
+}
+
+#: what an exception from below means when it is not a Refusal yet
+_FALLBACK: dict[int, Code] = {
+    0: Code.XML_MALFORMED,
+    1: Code.XML_MALFORMED,
+    2: Code.XML_NOT_EDXML,
+    3: Code.SIGNATURE_COVERAGE,
+    4: Code.SIGNATURE_COVERAGE,
+    5: Code.SIGNATURE_ALGORITHM_REFUSED,
+    6: Code.CERTIFICATE_UNTRUSTED,
+    7: Code.REVOCATION_UNKNOWN,
+    8: Code.SIGNATURE_INVALID,
+    9: Code.SIGNATURE_INVALID,
+    10: Code.SIGNER_NOT_SENDER,
+    11: Code.SCHEMA_INVALID,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """Who signed, by the certificate; `signing_time` is the signer's claim, proven by nobody."""
+
+    certificate: x509.Certificate
+    sha256: str  #: of the certificate's DER, lower-case hex
+    subject: str
+    signing_time: datetime | None
+    identity: str | None  #: the SAN URI urn:lienthong:…
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One numbered step: outcome None means it was not reached."""
+
+    number: int
+    name: str
+    outcome: Verdict | None
+    code: Code | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The verdict in the words of ETSI EN 319 102-1, every step, and the refusal where there is one."""
+
+    verdict: Verdict
+    steps: tuple[Step, ...]
+    signer: Signer | None
+    refusal: Refusal | None
+
+
+class Trail:
+    """Notes each step's outcome while a verification runs, and is its one exception boundary.
+
+    Whatever is raised inside a `step` leaves it as a `Refusal`: signxml, lxml and cryptography answer hostile input
+    with TypeError, ValueError, AttributeError, NotImplementedError and more, and none of them may pass as a fault.
+    """
+
+    def __init__(self, numbers: tuple[int, ...]) -> None:
+        self.signer: Signer | None = None
+        self._steps = {number: Step(number=number, name=STEPS[number], outcome=None) for number in numbers}
+        self._refusal: Refusal | None = None
+
+    @contextmanager
+    def step(self, number: int) -> Iterator[None]:
+        """Run step `number`. Raises `Refusal` only."""
+        try:
+            yield
+        except Refusal as refusal:
+            self._fail(number, refusal)
+            raise
+        except Exception as error:
+            refusal = Refusal(_FALLBACK[number], field="Signature", detail=f"step {number}, {STEPS[number]}")
+            self._fail(number, refusal)
+            raise refusal from error
+        if self._steps[number].outcome is None:
+            self._note(number, Verdict.PASSED)
+
+    def leave_open(self, number: int, detail: str) -> None:
+        """Step `number` cannot be decided with what is known here: INDETERMINATE, and no refusal."""
+        self._note(number, Verdict.INDETERMINATE, detail=detail)
+
+    def _fail(self, number: int, refusal: Refusal) -> None:
+        verdict = Verdict.INDETERMINATE if refusal.retryable else Verdict.FAILED
+        self._note(number, verdict, refusal.code, refusal.detail)
+        self._refusal = refusal
+
+    def _note(
+        self, number: int, verdict: Verdict, code: Code | None = None, detail: str | None = None
+    ) -> None:
+        self._steps[number] = Step(
+            number=number, name=STEPS[number], outcome=verdict, code=code, detail=detail
+        )
+
+    def report(self) -> Report:
+        """What was found so far."""
+        outcomes = {step.outcome for step in self._steps.values()}
+        if Verdict.FAILED in outcomes:
+            verdict = Verdict.FAILED
+        elif outcomes == {Verdict.PASSED}:
+            verdict = Verdict.PASSED
+        else:
+            verdict = Verdict.INDETERMINATE
+        return Report(
+            verdict=verdict, steps=tuple(self._steps.values()), signer=self.signer, refusal=self._refusal
+        )
