@@ -212,6 +212,23 @@ class Document:
         return tuple(recipient.organ_id for recipient in self.recipients)
 
     @property
+    def named_documents(self) -> tuple[tuple[str, str], ...]:
+        """(field path, edXML DocumentId) of every document a recall, update or replacement speaks of, best first.
+
+        Senders name it in Bussiness/DocumentId, the replacement list or ResponseFor; a recall of the public SDK has
+        neither and carries the header's own DocumentId.
+        """
+        business = self.business
+        found = [("TraceHeaderList/Bussiness/DocumentId", business.document_id)]
+        path = "TraceHeaderList/Bussiness/ReplacementInfoList/ReplacementInfo"
+        found += [(f"{path}[{n}]/DocumentId", item.document_id) for n, item in enumerate(business.replacements, 1)]
+        found += [
+            (f"MessageHeader/ResponseFor[{n}]/DocumentId", item.document_id)
+            for n, item in enumerate(self.response_for, 1)
+        ]
+        return tuple((where, name) for where, name in found if name)
+
+    @property
     def lane(self) -> Lane:
         """Express for khẩn, thượng khẩn, hỏa tốc."""
         return Lane.EXPRESS if (self.other.priority or Priority.NORMAL) > Priority.NORMAL else Lane.NORMAL

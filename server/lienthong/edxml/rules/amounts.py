@@ -1,0 +1,30 @@
+"""Are counts of copies and pages not negative?
+
+Source: DOMAIN notes 1.10 rule 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lienthong.domain.document import Document
+from lienthong.edxml.rules.finding import Case, Finding
+
+RULE = "amounts"
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Blocking for each negative count."""
+    if not isinstance(case.package, Document):
+        return
+    other = case.package.other
+    amounts = {"PromulgationAmount": other.promulgation_amount, "PageAmount": other.page_amount}
+    for name, amount in amounts.items():
+        if amount is not None and amount < 0:
+            yield Finding(
+                rule=RULE,
+                field=f"MessageHeader/OtherInfo/{name}",
+                detail_vi=f"{name} không được âm: {amount}",
+                detail_en=f"{name} is negative: {amount}",
+                blocking=True,
+            )

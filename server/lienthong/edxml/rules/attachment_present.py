@@ -1,0 +1,31 @@
+"""Does a package that sends a document carry a file?
+
+New, update and replacement packages are expected to; a recall carries none. Whether the files are those of the
+manifest is checked in `attachments.py`.
+Source: DOMAIN notes 1.10 rule 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lienthong.domain.document import BusinessType, Document
+from lienthong.edxml.reader import attachment_blocks
+from lienthong.edxml.rules.finding import Case, Finding
+
+RULE = "attachment-present"
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """A warning when there is no attachment."""
+    package = case.package
+    if not isinstance(package, Document) or package.business.type is BusinessType.RECALL:
+        return
+    if not attachment_blocks(case.root):
+        yield Finding(
+            rule=RULE,
+            field="AttachmentEncoded",
+            detail_vi="Gói tin không có tệp đính kèm",
+            detail_en="the package carries no file",
+            blocking=False,
+        )

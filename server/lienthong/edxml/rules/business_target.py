@@ -1,0 +1,39 @@
+"""Does a recall, update or replacement say which document it is about?
+
+Looked for in Bussiness/DocumentId, the replacement list and ResponseFor. The public SDK's recall names it nowhere but
+in the header's own DocumentId, so this is a warning; whether the sender sent that document is the hub's business.
+Source: DOMAIN notes 1.4 (Bussiness/DocumentId), 1.8, 1.10 rule 7; the reason is "required by sense".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lienthong.domain.document import BusinessType, Document
+from lienthong.edxml.rules.finding import Case, Finding
+
+RULE = "business-target"
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Warnings for a missing document and a missing reason."""
+    package = case.package
+    if not isinstance(package, Document) or package.business.type is BusinessType.NEW:
+        return
+    kind = int(package.business.type)
+    if not package.named_documents:
+        yield Finding(
+            rule=RULE,
+            field="TraceHeaderList/Bussiness/DocumentId",
+            detail_vi=f"Gói nghiệp vụ loại {kind} không nêu văn bản liên quan",
+            detail_en=f"a package of type {kind} names no document",
+            blocking=False,
+        )
+    if not package.business.reason:
+        yield Finding(
+            rule=RULE,
+            field="TraceHeaderList/Bussiness/BussinessDocReason",
+            detail_vi=f"Gói nghiệp vụ loại {kind} không nêu lý do",
+            detail_en=f"a package of type {kind} gives no reason",
+            blocking=False,
+        )

@@ -1,0 +1,30 @@
+"""Is no agency named twice as recipient? Compared as written; aliases are resolved by routing.
+
+Source: DOMAIN notes 1.10 rule 3 (a deployed validator refuses it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lienthong.domain.document import Document
+from lienthong.edxml.rules.finding import Case, Finding
+
+RULE = "distinct-recipients"
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Blocking, at the second mention."""
+    if not isinstance(case.package, Document):
+        return
+    seen: set[str] = set()
+    for number, code in enumerate(case.package.recipient_codes, 1):
+        if code in seen:
+            yield Finding(
+                rule=RULE,
+                field=f"MessageHeader/To[{number}]/OrganId",
+                detail_vi=f"Cơ quan nhận {code} bị lặp lại",
+                detail_en=f"the recipient {code} is named twice",
+                blocking=True,
+            )
+        seen.add(code)

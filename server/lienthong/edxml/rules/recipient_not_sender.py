@@ -1,0 +1,30 @@
+"""Does the sender stay off its own list of recipients?
+
+Source: DOMAIN notes 1.10 rule 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lienthong.domain.document import Document
+from lienthong.edxml.rules.finding import Case, Finding
+
+RULE = "recipient-not-sender"
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Blocking. For a status: the agency it is for."""
+    package = case.package
+    for number, code in enumerate(package.recipient_codes, 1):
+        if code == package.sender_code:
+            document = isinstance(package, Document)
+            yield Finding(
+                rule=RULE,
+                field=f"MessageHeader/To[{number}]/OrganId"
+                if document
+                else "MessageHeader/ResponseFor/OrganId",
+                detail_vi=f"Cơ quan gửi {code} đồng thời là cơ quan nhận",
+                detail_en=f"the sender {code} is among the recipients",
+                blocking=True,
+            )

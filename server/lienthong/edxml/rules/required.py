@@ -1,0 +1,38 @@
+"""Are the fields every receiver shows present?
+
+Subject, CodeNumber, CodeNotation, a To and PromulgationDate cannot be missing once a package was read (the reader
+refuses: SCHEMA_INVALID). These are the fields of cardinality 1 that senders leave out and receivers bear.
+Source: DOMAIN notes 1.4 (cardinality), 1.10 rule 2; Nghị định 30/2020, Phụ lục VI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lienthong.domain.document import Document
+from lienthong.edxml.rules.finding import Case, Finding
+
+RULE = "required"
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """A warning for each field that ought to be there."""
+    package = case.package
+    if not isinstance(package, Document):
+        return
+    fields = {
+        "MessageHeader/PromulgationInfo/Place": package.promulgation_place,
+        "MessageHeader/DocumentType/TypeName": package.document_type.type_name,
+        "MessageHeader/Content": package.content,
+        "MessageHeader/SignerInfo/FullName": package.signer.full_name,
+        "TraceHeaderList/TraceHeader": package.traces,
+    }
+    for field, value in fields.items():
+        if not value:
+            yield Finding(
+                rule=RULE,
+                field=field,
+                detail_vi=f"{field} đang để trống",
+                detail_en=f"{field} is empty",
+                blocking=False,
+            )
