@@ -83,6 +83,17 @@ def test_the_lock_satisfies_every_declared_dependency() -> None:
     assert unmet == [], "run `make lock`"
 
 
+def test_every_dependency_is_accounted_for() -> None:
+    page = text_of(ROOT / "docs/dependencies.md")
+    silent = [
+        requirement.name
+        for requirement in declared()
+        if not requirement.name.startswith("types-")
+        if not re.search(rf"(?<![\w-]){re.escape(requirement.name)}(?![\w-])", page)
+    ]
+    assert silent == [], "docs/dependencies.md says of each: what for, why this one, licence"
+
+
 def test_every_locked_package_is_checked_by_hash() -> None:
     entries = re.split(r"^(?=[A-Za-z0-9])", LOCK, flags=re.MULTILINE)[1:]
     assert entries
