@@ -1,0 +1,1 @@
+"""Lienthong: signed edXML documents between the eOffice systems of a province's tiers."""

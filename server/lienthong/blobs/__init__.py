@@ -1,0 +1,1 @@
+"""Where the bytes of documents lie: content-addressed, in a folder or in S3."""

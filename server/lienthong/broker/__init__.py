@@ -1,0 +1,9 @@
+"""RabbitMQ: the topology as data, connections that come back, publishing, consuming, and a private local node."""
+
+from __future__ import annotations
+
+from lienthong.broker.private_node import PrivateNode
+from lienthong.broker.rabbitmq import RabbitBroker
+from lienthong.broker.topology import Topology
+
+__all__ = ["PrivateNode", "RabbitBroker", "Topology"]

@@ -1,0 +1,1 @@
+"""The `lienthong` program: what operators and administrators do."""

@@ -1,0 +1,1 @@
+"""The words of the field as plain values and tables. No input, no output, no waiting."""

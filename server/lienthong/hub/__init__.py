@@ -1,0 +1,1 @@
+"""The application and its ports: accept, relay, consign, hand over, reconcile, administer."""

@@ -1,0 +1,1 @@
+"""The gRPC server: who calls, within which limits, and the services themselves."""
