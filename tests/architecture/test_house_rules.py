@@ -26,12 +26,15 @@ def functions(path: Path) -> Iterator[Function]:
 def own_lines(function: Function) -> int:
     """Lines from `def` to the end, without functions defined inside: a registry of commands is no long function."""
     inner = [node for node in ast.iter_child_nodes(function) if isinstance(node, Function)]
-    return span(function) - sum(span(node) for node in inner)
+    return last(function) - function.lineno + 1 - sum(last(node) - first(node) + 1 for node in inner)
 
 
-def span(function: Function) -> int:
-    first = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
-    return (function.end_lineno or first) - first + 1
+def first(function: Function) -> int:
+    return min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
+
+
+def last(function: Function) -> int:
+    return function.end_lineno or function.lineno
 
 
 def test_no_file_is_longer_than_500_lines() -> None:
