@@ -149,7 +149,7 @@ class Authority:
         revoked: Mapping[int, datetime] | None = None,
         number: int = 1,
     ) -> bytes:
-        """A revocation list in PEM: issued at `at`, next update after `days`; `revoked`: serial number -> since when."""
+        """A revocation list in PEM, issued at `at`, next update after `days`; `revoked`: serial -> since when."""
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(self.certificate.subject)

@@ -18,7 +18,8 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, cast
 
 from lxml import etree
 
@@ -115,7 +116,7 @@ class Shape:
 
 
 def check_package_root(root: etree._Element) -> None:
-    """One edXML root with one envelope and one header, each at its place. Raises XML_NOT_EDXML or SIGNATURE_COVERAGE."""
+    """One edXML root with one envelope and one header, each at its place. Or XML_NOT_EDXML, SIGNATURE_COVERAGE."""
     if root.tag != _EDXML_ROOT:
         variant = VARIANTS.get(etree.QName(root).namespace or "")
         raise Refusal(
@@ -145,7 +146,7 @@ def find_signature(root: etree._Element, place: etree._Element, *, last: bool) -
     Raises SIGNATURE_MISSING, SIGNATURE_MULTIPLE (elements named Signature in any namespace count: a reader that
     looks at local names would see two) or SIGNATURE_COVERAGE (it stands elsewhere).
     """
-    found = _signatures(root)
+    found = _elements(_signatures, root)
     genuine = [element for element in found if element.tag == _SIGNATURE]
     if not genuine:
         detail = "Signature stands outside the XMLDSig namespace" if found else None
@@ -154,7 +155,7 @@ def find_signature(root: etree._Element, place: etree._Element, *, last: bool) -
         raise Refusal(
             Code.SIGNATURE_MULTIPLE, field="Signature", detail=f"{len(found)} elements named Signature"
         )
-    signature: etree._Element = genuine[0]
+    signature = genuine[0]
     if signature.getparent() is not place or (last and signature.getnext() is not None):
         where = f"the last child of {_local(place.tag)}" if last else f"a child of {_local(place.tag)}"
         raise Refusal(Code.SIGNATURE_COVERAGE, field="Signature", detail=f"the signature must be {where}")
@@ -163,16 +164,16 @@ def find_signature(root: etree._Element, place: etree._Element, *, last: bool) -
 
 def check_shape(root: etree._Element, signature: etree._Element) -> Shape:
     """Everything said in this file's head. Raises SIGNATURE_COVERAGE, or SIGNATURE_ALGORITHM_REFUSED for KeyValue."""
-    if unseen := _unseen(root):
+    if unseen := _elements(_unseen, root):
         raise _uncovered(
             f"a comment or processing instruction on line {unseen[0].sourceline}; remove it and sign again"
         )
-    ids = [value.strip() for value in _ids(root)]
+    ids = [str(value).strip() for value in cast("list[str]", _ids(root))]
     if len(ids) != len(set(ids)):
         raise _uncovered("an id value stands twice")
     _check_grammar(signature)
     signed_info, _, key_info = signature[0], signature[1], signature[2]
-    document, properties = _sort_references(signed_info[2:])
+    document, properties = _sort_references(list(signed_info)[2:])
     signed = _signed_properties(signature, properties)
     return Shape(
         root=root,
@@ -198,7 +199,7 @@ def _check_grammar(element: etree._Element) -> None:
     name = _name(element)
     rule = _GRAMMAR[name]
     children = [_name(child) for child in element]
-    for attribute in element.attrib:
+    for attribute in map(str, element.attrib):
         if attribute not in rule.attributes:
             raise _uncovered(f"attribute {attribute} of {name} is foreign to the signature", name)
     if not _CHILDREN[name].fullmatch("".join(f"{child} " for child in children)):
@@ -285,9 +286,20 @@ def _uncovered(detail: str, element: str = "Signature") -> Refusal:
     return Refusal(Code.SIGNATURE_COVERAGE, field=_local(element), detail=detail)
 
 
+def _elements(path: etree.XPath, root: etree._Element) -> list[etree._Element]:
+    found: list[etree._Element] = path(root)  # type: ignore[assignment]
+    return found
+
+
 def _name(element: etree._Element) -> str:
-    qualified = etree.QName(element)
-    return f"{_PREFIXES.get(qualified.namespace or '', '{' + (qualified.namespace or '') + '}')}:{qualified.localname}"
+    return _prefixed(str(element.tag))
+
+
+@lru_cache(maxsize=256)
+def _prefixed(tag: str) -> str:
+    qualified = etree.QName(tag)
+    prefix = _PREFIXES.get(qualified.namespace or "", f"{{{qualified.namespace or ''}}}")
+    return f"{prefix}:{qualified.localname}"
 
 
 def _local(name: str) -> str:

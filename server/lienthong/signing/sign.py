@@ -14,7 +14,6 @@ import copy
 from base64 import b64encode
 from datetime import UTC, datetime
 
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from lxml import etree
 from signxml.algorithms import (
@@ -24,7 +23,7 @@ from signxml.algorithms import (
     SignatureMethod,
 )
 from signxml.util import SigningSettings
-from signxml.xades import XAdESSigner
+from signxml.xades.xades import XAdESSigner
 
 from lienthong.edxml.bounds import Limits
 from lienthong.edxml.names import DSIG
@@ -40,13 +39,15 @@ from lienthong.signing.shape import (
     package_place,
 )
 
+_DEFAULT = Limits()
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+_NAMESPACES: dict[str, str] = {None: DSIG, "xades": XADES}  # type: ignore[dict-item]
 _SIGNATURE_ID = "package-signature"
 _PROPERTIES_ID = "package-signature-properties"
 _REFERENCE_ID = "package-signature-reference"
 
 
-def sign_package(xml: bytes, key: SigningKey, *, at: datetime, limits: Limits = Limits()) -> bytes:
+def sign_package(xml: bytes, key: SigningKey, *, at: datetime, limits: Limits = _DEFAULT) -> bytes:
     """A strict, unsigned edXML package with a ds:Signature as the last child of edXMLHeader.
 
     `at` is the claimed signing time (aware). Raises `Refusal`: the XML_* codes, SIGNATURE_MULTIPLE (already signed),
@@ -68,7 +69,7 @@ def _sign(root: etree._Element, place: etree._Element, key: SigningKey, at: date
     POLICY.check_key(key.certificate.public_key(), method)
     if root.xpath("//*[local-name()='Signature']"):
         raise Refusal(Code.SIGNATURE_MULTIPLE, field="Signature", detail="the file is signed already")
-    etree.SubElement(place, f"{{{DSIG}}}Signature", nsmap={None: DSIG, "xades": XADES}, Id="placeholder")
+    etree.SubElement(place, f"{{{DSIG}}}Signature", nsmap=_NAMESPACES, Id="placeholder")
     chain = [key.certificate, *key.chain]
     signed = _Signer(method, at).sign(root, key=key.private_key, cert=chain, always_add_key_value=False)
     check_shape(signed, next(signed.iter(f"{{{DSIG}}}Signature")))
@@ -82,7 +83,7 @@ def _method(key: PrivateKey) -> SignatureMethod:
     return SignatureMethod.ECDSA_SHA256 if key.key_size <= 256 else SignatureMethod.ECDSA_SHA384
 
 
-class _Signer(XAdESSigner):  # type: ignore[misc, unused-ignore]
+class _Signer(XAdESSigner):
     """signxml's XAdES signer, mended; one per signature."""
 
     def __init__(self, method: SignatureMethod, at: datetime) -> None:
@@ -93,7 +94,7 @@ class _Signer(XAdESSigner):  # type: ignore[misc, unused-ignore]
             c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
         )
         self._at = at
-        self.namespaces = {None: DSIG, "xades": XADES}  # type: ignore[dict-item]
+        self.namespaces = _NAMESPACES
 
     def get_root(self, data: etree._Element) -> etree._Element:
         """A copy that keeps long texts: signxml would parse again, with libxml2's limit of 10 MB per text."""
@@ -105,7 +106,7 @@ class _Signer(XAdESSigner):  # type: ignore[misc, unused-ignore]
     def _build_xades_ds_object(self, sig_root: etree._Element, signing_settings: SigningSettings) -> None:
         """SignedProperties (XAdES-B-B: ETSI EN 319 132-1 clause 6.3) and the Reference that covers them."""
         sig_root.set("Id", _SIGNATURE_ID)
-        self._find(self._find(sig_root, "SignedInfo"), "Reference").set("Id", _REFERENCE_ID)
+        sig_root[0][2].set("Id", _REFERENCE_ID)
         holder = etree.SubElement(sig_root, self._ds_tag("Object"))
         qualifying = etree.SubElement(holder, _xades("QualifyingProperties"), Target=f"#{_SIGNATURE_ID}")
         properties = etree.SubElement(qualifying, _xades("SignedProperties"), Id=_PROPERTIES_ID)
@@ -123,7 +124,7 @@ class _Signer(XAdESSigner):  # type: ignore[misc, unused-ignore]
 
     def _refer_to(self, sig_root: etree._Element, properties: etree._Element) -> None:
         """The Reference to SignedProperties, with the transform signxml leaves out."""
-        signed_info = self._find(sig_root, "SignedInfo")
+        signed_info = sig_root[0]
         attributes = {"URI": f"#{_PROPERTIES_ID}", "Type": SIGNED_PROPERTIES_TYPE}
         reference = etree.SubElement(signed_info, self._ds_tag("Reference"), attributes)
         steps = etree.SubElement(reference, self._ds_tag("Transforms"))

@@ -98,9 +98,9 @@ class Trail:
             self._fail(number, refusal)
             raise
         except Exception as error:
-            refusal = Refusal(_FALLBACK[number], field="Signature", detail=f"step {number}, {STEPS[number]}")
-            self._fail(number, refusal)
-            raise refusal from error
+            typed = Refusal(_FALLBACK[number], field="Signature", detail=f"step {number}, {STEPS[number]}")
+            self._fail(number, typed)
+            raise typed from error
         if self._steps[number].outcome is None:
             self._note(number, Verdict.PASSED)
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from typing import Final
@@ -65,6 +66,7 @@ __all__ = [
     "verify_record",
 ]
 
+_DEFAULT: Final = Limits()
 _RECORD_STEPS: Final = tuple(range(10))
 _PACKAGE_STEPS: Final = tuple(range(12))
 _BOUNDS: Final = frozenset({Code.XML_TOO_LARGE, Code.XML_TOO_DEEP, Code.XML_DOCTYPE_REFUSED})
@@ -119,7 +121,7 @@ def verify_package(
     bindings: Mapping[str, Binding],
     directory: Directory,
     at: datetime,
-    limits: Limits = Limits(),
+    limits: Limits = _DEFAULT,
 ) -> VerifiedDocument:
     """Steps 0 to 11 for an edXML package, at the time `at` (aware; the time of acceptance, not of the claim).
 
@@ -148,7 +150,7 @@ def verify_package(
 
 
 def verify_record(
-    data: bytes, *, trust: Trust, at: datetime, root: str, limits: Limits = Limits()
+    data: bytes, *, trust: Trust, at: datetime, root: str, limits: Limits = _DEFAULT
 ) -> VerifiedRecord:
     """Steps 0 to 9 for a record whose root element is `root`, in Clark notation: `{namespace}name`.
 
@@ -166,7 +168,7 @@ def examine_package(
     at: datetime,
     directory: Directory | None = None,
     bindings: Mapping[str, Binding] | None = None,
-    limits: Limits = Limits(),
+    limits: Limits = _DEFAULT,
 ) -> Report:
     """The same steps, told instead of enforced; never raises for a bad file.
 
@@ -174,7 +176,7 @@ def examine_package(
     certificate without one leaves step 10 INDETERMINATE.
     """
     trail = Trail(_PACKAGE_STEPS)
-    try:
+    with suppress(Refusal):  # the trail holds it
         root, signer = _verify_signed(data, _PackageForm(), trust, at, limits, trail)
         with trail.step(10):
             written = _written_sender(root)
@@ -184,18 +186,14 @@ def examine_package(
                 _check_named(written, signer, directory, trail)
         with trail.step(11):
             _read(root, written)
-    except Refusal:
-        pass  # the trail holds it
     return trail.report()
 
 
 def examine_record(data: bytes, *, trust: Trust, at: datetime, root: str | None = None) -> Report:
     """The same for a record; `root` None accepts any root element. Never raises for a bad file."""
     trail = Trail(_RECORD_STEPS)
-    try:
-        _verify_signed(data, _RecordForm(root), trust, at, Limits(), trail)
-    except Refusal:
-        pass  # the trail holds it
+    with suppress(Refusal):  # the trail holds it
+        _verify_signed(data, _RecordForm(root), trust, at, _DEFAULT, trail)
     return trail.report()
 
 
