@@ -46,6 +46,7 @@ def decode(body: bytes) -> TransitMessage:
         message.ParseFromString(body)
     except DecodeError as error:
         raise Refusal(Code.CHAIN_BROKEN, field="transit message", detail="unreadable") from error
+    message.DiscardUnknownFields()
     if message.SerializeToString(deterministic=True) != body:
         raise Refusal(Code.CHAIN_BROKEN, field="transit message", detail="holds unknown or repeated fields")
     content = message.WhichOneof("content")
