@@ -1,0 +1,112 @@
+"""`fetch`: a document with its files and its proof, verified here before anything is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lienthong.domain.document import Attachment, Document
+from lienthong.errors import Code
+from lienthong_client.cli import shapes
+from lienthong_client.cli.output import Output, clean, local_time, styled
+from lienthong_client.cli.session import session_of
+from lienthong_client.client import AgencyClient
+from lienthong_client.errors import Misuse
+from lienthong_client.files import save_evidence, save_files
+from lienthong_client.proof import Proof
+from lienthong_client.results import Received
+
+EPILOG = """[b]Example[/b]
+
+  lienthong-agency fetch 0192f3c2-… in/
+
+Writes in/document.edxml (the exact signed bytes), in/attachments/ and in/evidence/. Nothing is written unless the
+signature, the certificate, the transit record and the consignment verify. Verify it again any time with `verify in/`.
+"""
+
+
+def fetch(
+    context: typer.Context,
+    delivery: Annotated[
+        str, typer.Argument(metavar="DELIVERY", help="A delivery's or document's id, from inbox.")
+    ],
+    folder: Annotated[
+        Path, typer.Argument(metavar="OUTDIR", help="Folder for the files; made if missing.", file_okay=False)
+    ],
+) -> None:
+    """Fetch a document, verify everything about it and write it to a folder."""
+    session = session_of(context)
+
+    async def work(client: AgencyClient) -> tuple[Received, list[Attachment]]:
+        received = await client.fetch(delivery, on_progress=on_progress)
+        return received, list(client.attachments(received))
+
+    with session.output.progress("fetching") as on_progress:
+        received, attachments = session.run(work)
+    files = _write(folder, received, attachments)
+    if session.output.as_json:
+        session.output.json(shapes.received(received, files))
+        return
+    _tell(received, files, session.output)
+
+
+def _write(folder: Path, received: Received, attachments: list[Attachment]) -> shapes.Json:
+    document = folder / "document.edxml"
+    if document.exists() and document.read_bytes() != received.data:
+        raise Misuse(
+            Code.ARGUMENT_INVALID, field=str(document), detail="holds another document; choose another folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    document.write_bytes(received.data)
+    saved = save_files(folder / "attachments", attachments) if attachments else []
+    records = save_evidence(folder / "evidence", received.evidence)
+    return {
+        "document": str(document),
+        "attachments": [str(path) for path in saved],
+        "evidence": [str(path) for path in records],
+    }
+
+
+def _tell(received: Received, files: shapes.Json, output: Output) -> None:
+    words = output.words
+    package = received.package
+    facts = {words("document"): received.document_id, words("from"): received.sender}
+    if isinstance(package, Document):
+        facts[words("from")] = f"{package.sender.organ_name or ''} ({received.sender})".strip()
+        facts[words("number")] = f"{package.code_number}/{package.code_notation}"
+        facts[words("subject")] = package.subject
+    output.facts(facts)
+    output.show(f"{words('verified')}:")
+    signer = clean(received.verified.signer.subject)
+    binding = words(f"binding_{received.binding}")
+    passed(output, words("v_signature", signer=signer))
+    passed(output, words("v_sender", sender=received.sender, binding=binding))
+    tell_proof(received.proof, output)
+    output.show(f"{words('files')}:", *(f"  {path}" for path in (files["document"], *files["attachments"])))
+    if files["evidence"]:
+        output.show(f"  {Path(files['evidence'][0]).parent}/ ({len(files['evidence'])})")
+    if output.is_terminal:
+        output.note(f"{words('next_ack')}: lienthong-agency ack {received.delivery_id}", style="dim")
+
+
+def tell_proof(proof: Proof, output: Output) -> None:
+    """What the evidence proves, line by line."""
+    words = output.words
+    passed(output, words("v_acceptance", at=local_time(proof.acceptance.accepted_at)))
+    for chain in proof.chains:
+        if chain.hops:
+            passed(output, words("v_chain", way=" → ".join(hop.node for hop in chain.hops)))
+    for consigned in proof.consignments:
+        at = local_time(consigned.consigned_at)
+        passed(output, words("v_consignment", recipient=consigned.recipient, at=at))
+    for handover in proof.handovers:
+        passed(
+            output, words("v_handover", recipient=handover.recipient, at=local_time(handover.handed_over_at))
+        )
+
+
+def passed(output: Output, text: str) -> None:
+    """A line with a tick."""
+    output.show(styled("  ✓ ", "PASSED").append(text, style="default not bold"))

@@ -1,0 +1,76 @@
+"""`inbox`: what waits, and with --follow what comes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from lienthong.errors import Refusal
+from lienthong_client.cli import shapes
+from lienthong_client.cli.output import Output, clean, local_time
+from lienthong_client.cli.session import session_of
+from lienthong_client.client import AgencyClient
+from lienthong_client.errors import Unreachable
+from lienthong_client.results import InboxItem
+
+EPILOG = """[b]Examples[/b]
+
+  lienthong-agency inbox
+
+  lienthong-agency inbox --follow --json | while read -r line; do … ; done
+
+In a pipe each delivery is one line: delivery, time, sender, number, priority, subject, parted by tabs.
+"""
+
+
+def inbox(
+    context: typer.Context,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Stay, and show each delivery the moment it comes.")
+    ] = False,
+) -> None:
+    """Show the deliveries that wait for this agency, oldest first."""
+    session = session_of(context)
+    output = session.output
+    if follow:
+        session.run(lambda client: _follow(client, output))
+        return
+    items = session.run(lambda client: client.inbox())
+    for item in items:
+        _show(item, output)
+    if not output.as_json:
+        words = output.words
+        output.note(words("inbox_count", count=len(items)) if items else words("inbox_empty"), style="dim")
+
+
+async def _follow(client: AgencyClient, output: Output) -> None:
+    def interrupted(reason: Unreachable | Refusal, seconds: float) -> None:
+        message = reason.message(output.words.language)
+        output.note(output.words("interrupted", reason=message, seconds=seconds), style="yellow")
+
+    if not output.as_json:
+        output.note(output.words("following"), style="dim")
+    async for item in client.watch_inbox(on_interrupted=interrupted):
+        _show(item, output)
+
+
+def _show(item: InboxItem, output: Output) -> None:
+    if output.as_json:
+        output.json(shapes.inbox_item(item))
+        return
+    document = item.document
+    number = f"{document.code_number}/{document.code_notation}" if document.code_number else document.kind
+    priority = output.words.priority(document.priority)
+    sender = f"{document.sender_name} ({document.sender})" if document.sender_name else document.sender
+    cells = (item.delivery_id, local_time(item.consigned_at), sender, number, priority, document.subject)
+    if not output.is_terminal:
+        output.show("\t".join(clean(cell) for cell in cells))
+        return
+    head = Text(clean(item.delivery_id), style="bold").append(
+        f"  {local_time(item.consigned_at)}", style="not bold dim"
+    )
+    if priority:
+        head.append(f"  {priority}", style="bold red")
+    output.show(head, f"  {clean(sender)}", f"  {clean(number)}  {clean(document.subject)}")

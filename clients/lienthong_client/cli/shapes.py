@@ -1,0 +1,220 @@
+"""Which JSON does each command print? Part of the contract: keys are added, never renamed.
+
+Times are ISO 8601 in UTC; absent values are null.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from lienthong.domain.agency import Agency
+from lienthong.domain.document import Document
+from lienthong.errors import Language, Refusal
+from lienthong.signing.verdict import Report, Signer
+from lienthong_client.errors import Unreachable
+from lienthong_client.proof import Proof
+from lienthong_client.results import (
+    Accepted,
+    DocumentSummary,
+    InboxItem,
+    Received,
+    RecipientError,
+    Tracking,
+)
+
+Json = dict[str, Any]
+
+
+def moment(at: datetime | None) -> str | None:
+    """`2026-11-22T08:15:30.000000Z`."""
+    return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def error(problem: Refusal | Unreachable, language: Language) -> Json:
+    """The one shape of every failure."""
+    return {
+        "error": {
+            "code": problem.code.value,
+            "message": problem.message(language),
+            "field": problem.field if isinstance(problem, Refusal) else None,
+            "detail": problem.detail,
+            "remedy": problem.remedy(language),
+            "retryable": problem.retryable if isinstance(problem, Refusal) else True,
+        }
+    }
+
+
+def submission(accepted: Accepted) -> Json:
+    """submit and send."""
+    recipients = []
+    for result in accepted.recipients:
+        line: Json = {
+            "code": result.code,
+            "state": result.state.value,
+            "delivery_id": result.delivery_id or None,
+        }
+        if result.error is not None:
+            line["error"] = _recipient_error(result.error)
+        recipients.append(line)
+    return {
+        "document_id": accepted.document_id,
+        "sha256": accepted.sha256,
+        "recipients": recipients,
+        "accepted_at": moment(accepted.acceptance.accepted_at),
+        "repeated": accepted.repeated,
+    }
+
+
+def inbox_item(item: InboxItem) -> Json:
+    """One line of inbox."""
+    return {
+        "delivery_id": item.delivery_id,
+        **summary(item.document),
+        "consigned_at": moment(item.consigned_at),
+    }
+
+
+def summary(document: DocumentSummary) -> Json:
+    """What the hub says of a document."""
+    return {
+        "document_id": document.document_id,
+        "sha256": document.sha256,
+        "size": document.size,
+        "kind": document.kind,
+        "business_type": document.business_type,
+        "sender": document.sender,
+        "sender_name": document.sender_name,
+        "edxml_document_id": document.edxml_document_id or None,
+        "code_number": document.code_number or None,
+        "code_notation": document.code_notation or None,
+        "subject": document.subject,
+        "priority": document.priority,
+        "lane": document.lane,
+        "promulgation_date": document.promulgation_date or None,
+        "accepted_at": moment(document.accepted_at),
+    }
+
+
+def received(document: Received, files: Json) -> Json:
+    """fetch."""
+    package = document.package
+    return {
+        "delivery_id": document.delivery_id,
+        "document_id": document.document_id,
+        "sha256": document.sha256,
+        "kind": package.kind.value,
+        "sender": document.sender,
+        "subject": package.subject if isinstance(package, Document) else None,
+        "files": files,
+        "verified": {
+            "signer": signer(document.verified.signer),
+            "binding": document.binding,
+            **proof(document.proof),
+        },
+    }
+
+
+def proof(found: Proof) -> Json:
+    """What the evidence proves."""
+    accepted = found.acceptance
+    return {
+        "sender": accepted.sender,
+        "recipients": list(accepted.recipients),
+        "accepted_at": moment(accepted.accepted_at),
+        "hops": [
+            {
+                "node": hop.node,
+                "sequence": hop.sequence,
+                "received_at": moment(hop.received_at),
+                "verdict": hop.verdict.value,
+                "delivered": hop.delivered,
+            }
+            for hop in found.hops
+        ],
+        "consignments": [
+            {"recipient": record.recipient, "at": moment(record.consigned_at)}
+            for record in found.consignments
+        ],
+        "handovers": [
+            {"recipient": record.recipient, "at": moment(record.handed_over_at)} for record in found.handovers
+        ],
+    }
+
+
+def tracking(found: Tracking) -> Json:
+    """track."""
+    return {
+        "document_id": found.document.document_id,
+        "document": summary(found.document),
+        "deliveries": [
+            {
+                "delivery_id": delivery.delivery_id,
+                "recipient": delivery.recipient,
+                "recipient_name": delivery.recipient_name,
+                "state": delivery.state.value,
+                "status": delivery.status,
+                "error": None if delivery.error is None else _recipient_error(delivery.error),
+                "updated_at": moment(delivery.updated_at),
+                "consigned_at": moment(delivery.consigned_at),
+                "handed_over_at": moment(delivery.handed_over_at),
+                "hops": [
+                    {
+                        "node": hop.node,
+                        "node_name": hop.node_name,
+                        "tier": hop.tier,
+                        "sequence": hop.sequence,
+                        "received_at": moment(hop.received_at),
+                        "verdict": hop.verdict.value,
+                    }
+                    for hop in delivery.hops
+                ],
+            }
+            for delivery in found.deliveries
+        ],
+    }
+
+
+def agency(found: Agency) -> Json:
+    """One line of agencies find."""
+    return {
+        "code": found.code,
+        "name": found.name,
+        "tier": found.tier,
+        "parent": found.parent,
+        "aliases": list(found.aliases),
+        "status": found.status.value,
+        "successors": list(found.successors),
+    }
+
+
+def report(found: Report) -> Json:
+    """The steps of one verification."""
+    return {
+        "verdict": found.verdict.value,
+        "signer": None if found.signer is None else signer(found.signer),
+        "steps": [
+            {
+                "number": step.number,
+                "name": step.name,
+                "verdict": None if step.outcome is None else step.outcome.value,
+                "code": None if step.code is None else step.code.value,
+                "detail": step.detail,
+            }
+            for step in found.steps
+        ],
+    }
+
+
+def signer(found: Signer) -> Json:
+    """Who signed, by the certificate."""
+    return {
+        "subject": found.subject,
+        "certificate_sha256": found.sha256,
+        "identity": found.identity,
+        "signing_time": moment(found.signing_time),
+    }
+
+
+def _recipient_error(problem: RecipientError) -> Json:
+    return {"code": problem.code, "message": problem.message, "field": problem.field}

@@ -1,0 +1,140 @@
+"""What does the program say, in English and Vietnamese? One table; errors come from the catalogue."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from lienthong.errors import Language
+
+#: English, then Vietnamese
+_WORDS: Final[dict[str, tuple[str, str]]] = {
+    "error": ("Error", "Lỗi"),
+    "field": ("Field", "Trường"),
+    "remedy": ("What to do", "Cách xử lý"),
+    "fault": ("The program failed", "Chương trình gặp lỗi"),
+    "signed": ("Signed", "Đã ký"),
+    "signer": ("Signer", "Người ký"),
+    "size": ("Size", "Dung lượng"),
+    "bytes": ("bytes", "byte"),
+    "accepted": ("Accepted by the hub", "Hub đã tiếp nhận"),
+    "repeated": (
+        "The hub had these very bytes already; this is its first answer",
+        "Hub đã có gói tin này từ trước; đây là trả lời lần đầu",
+    ),
+    "document": ("Document", "Văn bản"),
+    "recipients": ("Recipients", "Nơi nhận"),
+    "receipt": ("Receipt", "Biên nhận"),
+    "next_track": ("Follow it with", "Theo dõi bằng lệnh"),
+    "unnumbered": (
+        "No --code was given: the document carries a stand-in number (CHUACAPSO)",
+        "Chưa có --code: văn bản mang số tạm (CHUACAPSO)",
+    ),
+    "inbox_empty": ("Nothing waits.", "Không có văn bản chờ."),
+    "inbox_count": ("{count} waiting. Fetch one with: lienthong-agency fetch DELIVERY OUTDIR",
+                    "{count} văn bản chờ. Nhận bằng lệnh: lienthong-agency fetch DELIVERY OUTDIR"),
+    "following": ("Watching the inbox; Ctrl+C ends.", "Đang theo dõi hộp đến; Ctrl+C để dừng."),
+    "interrupted": ("{reason}; trying again in {seconds:.0f} s", "{reason}; thử lại sau {seconds:.0f} giây"),
+    "verified": ("Verified by this program", "Chương trình đã tự kiểm tra"),
+    "v_signature": ("Signed by {signer}, nothing changed since", "{signer} đã ký, nội dung nguyên vẹn"),
+    "v_sender": ("The certificate belongs to the sender {sender} ({binding})",
+                 "Chứng thư thuộc cơ quan gửi {sender} ({binding})"),
+    "binding_certificate": ("named in it", "ghi trong chứng thư"),
+    "binding_relays": ("by the relays' signed word", "theo xác nhận có chữ ký của các nút"),
+    "v_chain": ("The transit record is whole: {way}", "Chuỗi trung chuyển đầy đủ: {way}"),
+    "v_acceptance": ("The hub accepted it at {at}", "Hub tiếp nhận lúc {at}"),
+    "v_consignment": ("Consigned to {recipient} at {at}", "Đã chuyển đến {recipient} lúc {at}"),
+    "v_handover": ("Handed over to {recipient} at {at}", "{recipient} đã nhận lúc {at}"),
+    "from": ("From", "Cơ quan gửi"),
+    "number": ("Number", "Số, ký hiệu"),
+    "subject": ("Subject", "Trích yếu"),
+    "files": ("Files", "Tệp"),
+    "next_ack": ("Acknowledge it with", "Xác nhận đã nhận bằng lệnh"),
+    "acknowledged": ("Handed over: a signed receipt went to the hub", "Đã nhận: biên nhận có chữ ký đã gửi tới hub"),
+    "no_hops": ("no hop yet", "chưa qua nút nào"),
+    "nothing_found": ("Nothing found.", "Không tìm thấy."),
+    "verdict": ("Verdict", "Kết luận"),
+    "step_skipped": ("not reached", "chưa tới bước này"),
+    "not_examined": ("not examined", "không kiểm tra"),
+    "no_crls": (
+        "no revocation list was given, so revocation was not checked",
+        "không có danh sách thu hồi nên chưa kiểm tra thu hồi",
+    ),
+    "evidence_for": ("Evidence for", "Chứng cứ của"),
+    "written": ("Written to", "Đã ghi vào"),
+    "verify_later": ("Verify it any time, offline, with", "Kiểm tra lại bất cứ lúc nào, không cần mạng, bằng lệnh"),
+    "sending": ("sending", "đang gửi"),
+    "fetching": ("fetching", "đang nhận"),
+    "code": ("Code", "Mã"),
+    "name": ("Name", "Tên"),
+    "tier": ("Tier", "Cấp"),
+    "status": ("Status", "Trạng thái"),
+}  # fmt: skip
+
+_STATES: Final[dict[str, tuple[str, str]]] = {
+    "ACCEPTED": ("accepted", "đã tiếp nhận"),
+    "IN_TRANSIT": ("in transit", "đang chuyển"),
+    "CONSIGNED": ("in the inbox", "đã đến hộp thư"),
+    "HANDED_OVER": ("handed over", "đã nhận"),
+    "REFUSED": ("refused", "bị từ chối"),
+    "WITHDRAWN": ("withdrawn", "đã thu hồi"),
+    "QUARANTINED": ("quarantined", "bị cách ly"),
+    "DEAD": ("dead letter", "không chuyển được"),
+    "PASSED": ("passed", "đạt"),
+    "INDETERMINATE": ("undecided", "chưa kết luận được"),
+    "FAILED": ("failed", "không đạt"),
+}
+
+#: business statuses, QCVN 102:2016
+_STATUSES: Final[dict[str, tuple[str, str]]] = {
+    "01": ("arrived", "đã đến"),
+    "02": ("not accepted", "từ chối tiếp nhận"),
+    "03": ("registered", "đã tiếp nhận, vào sổ"),
+    "04": ("assigned", "đã phân công xử lý"),
+    "05": ("in work", "đang xử lý"),
+    "06": ("completed", "đã hoàn thành"),
+    "13": ("recall asked", "yêu cầu lấy lại"),
+    "15": ("recall agreed", "đồng ý lấy lại"),
+    "16": ("recall declined", "từ chối lấy lại"),
+}
+
+_PRIORITIES: Final[tuple[tuple[str, str], ...]] = (
+    ("", ""),
+    ("urgent", "KHẨN"),
+    ("very urgent", "THƯỢNG KHẨN"),
+    ("express", "HỎA TỐC"),
+    ("express, timed", "HỎA TỐC HẸN GIỜ"),
+)
+
+
+class Words:
+    """The table in one language."""
+
+    def __init__(self, language: Language) -> None:
+        self.language: Language = language
+        self._column = 1 if language == "vi" else 0
+
+    def __call__(self, key: str, **facts: object) -> str:
+        """The text for `key`, with its facts filled in."""
+        return _WORDS[key][self._column].format(**facts)
+
+    def state(self, state: str) -> str:
+        """A transport state or a verdict, for people."""
+        return _STATES[state][self._column] if state in _STATES else state
+
+    def status(self, code: str) -> str:
+        """A business status with its code."""
+        return f"{code} {_STATUSES[code][self._column]}" if code in _STATUSES else code
+
+    def priority(self, number: int) -> str:
+        """Empty for an ordinary document."""
+        return _PRIORITIES[number][self._column] if 0 <= number < len(_PRIORITIES) else str(number)
+
+
+def default_language() -> Language:
+    """From LIENTHONG_LANG, else from the locale; English where neither says Vietnamese."""
+    for name in ("LIENTHONG_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(name)
+        if value:
+            return "vi" if value.lower().startswith("vi") else "en"
+    return "en"

@@ -1,0 +1,318 @@
+"""Everything an agency's system does with the hub, in one object: `AgencyClient`.
+
+    async with AgencyClient.from_profile("profile.toml") as client:
+        accepted = await client.submit(client.sign(Path("draft.edxml").read_bytes()))
+        for item in await client.inbox():
+            received = await client.fetch(item.delivery_id)
+            await client.acknowledge(received)
+
+Every method raises `Refusal` (somebody said no, with a catalogue code) or `Unreachable` (nobody answered). What
+is safe to repeat is repeated on `Unreachable`, as `Retry` says: submitting the same bytes again changes nothing.
+Nothing the hub says is believed where a signature can prove it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from lienthong.api.v1 import directory_pb2, exchange_pb2
+from lienthong.domain.agency import Agency
+from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.document import Attachment
+from lienthong.domain.evidence import ContentHandover
+from lienthong.domain.ids import sha256_hex
+from lienthong.edxml.attachments import read_attachments
+from lienthong.edxml.bounds import Limits
+from lienthong.edxml.repair import repair
+from lienthong.edxml.writer import write
+from lienthong.errors import Code, Language, Refusal
+from lienthong.signing.keys import SigningKey
+from lienthong.signing.sign import sign_package, sign_record
+from lienthong.transit import records
+from lienthong_client import mapping
+from lienthong_client.channel import Connection
+from lienthong_client.compose import Draft, compose, province_name
+from lienthong_client.profile import Profile
+from lienthong_client.proof import RecordTrust, verify_acceptance, verify_evidence
+from lienthong_client.receive import check_signature, verify_received
+from lienthong_client.results import (
+    Accepted,
+    Acknowledged,
+    EvidenceItem,
+    EvidenceSet,
+    InboxItem,
+    Received,
+    Tracking,
+)
+from lienthong_client.retry import Retry
+from lienthong_client.transfer import Download, Progress, upload
+from lienthong_client.watch import Interrupted, watch
+
+T = TypeVar("T")
+
+_TIMEOUT = 30.0  # seconds for a call that answers once
+_PAGE = 500
+_RETRY = Retry()
+_LIMITS = Limits()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class AgencyClient:
+    """An agency's connection to the hub. An async context manager; one instance serves many tasks of one loop.
+
+    `retry`: how calls that may be repeated are repeated. `connect_timeout`: seconds until a silent network counts
+    as `Unreachable`. `language`: of the hub's messages about single recipients. `clock`: the time signatures are
+    made and verified at.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        retry: Retry = _RETRY,
+        connect_timeout: float = 5.0,
+        language: Language = "en",
+        limits: Limits = _LIMITS,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        self.profile = profile
+        self._retry = retry
+        self._limits = limits
+        self._clock = clock
+        self._connection = Connection(profile, language=language, connect_timeout=connect_timeout)
+
+    @classmethod
+    def from_profile(cls, path: Path | str, **options: Any) -> Self:  # noqa: ANN401 - as __init__'s
+        """A client for the profile at `path`; `options` as for the constructor."""
+        return cls(Profile.load(path), **options)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; calls still running are cancelled."""
+        await self._connection.close()
+
+    # --- sending ----------------------------------------------------------------------------------------
+
+    def sign(self, xml: bytes) -> bytes:
+        """Strict, signed edXML out of any edXML a field system wrote (junk, BOM, old Signature removed).
+
+        Raises `Refusal` XML_* or SCHEMA_INVALID for what cannot be read, ARGUMENT_INVALID for a key that cannot.
+        """
+        return sign_package(repair(xml, self._limits), self.signing_key, at=self._clock())
+
+    async def submit(self, document: bytes | Path, *, on_progress: Progress | None = None) -> Accepted:
+        """Give signed bytes to the hub exactly as they are; answers when they are durable there.
+
+        The hub's signed acceptance is verified: it names these very bytes. Recipients that cannot be served
+        stand in the result with their error; when none can, the call raises.
+        """
+        data = document if isinstance(document, bytes) else await asyncio.to_thread(document.read_bytes)
+        trust = self._trust
+        sha256 = sha256_hex(data)
+        response = await self._retry.run(lambda: upload(self._connection, data, sha256, on_progress))
+        accepted = await asyncio.to_thread(
+            verify_acceptance,
+            response.submission_acceptance,
+            document_sha256=sha256,
+            document_id=response.document_id,
+            trust=trust.infrastructure,
+            at=self._clock(),
+        )
+        recipients = tuple(mapping.to_recipient_result(result) for result in response.recipients)
+        served = {result.code for result in recipients if result.state is not DeliveryState.REFUSED}
+        if not served <= set(accepted.recipients) or accepted.sender != self.profile.agency:
+            raise Refusal(
+                Code.CHAIN_BROKEN,
+                field="submission_acceptance",
+                detail="the signed acceptance does not say what the answer says",
+            )
+        return Accepted(
+            document_id=accepted.document_id,
+            sha256=sha256,
+            recipients=recipients,
+            acceptance=accepted,
+            acceptance_xml=response.submission_acceptance,
+            repeated=response.repeated_submission,
+        )
+
+    async def compose(self, draft: Draft) -> bytes:
+        """A whole signed document out of a draft; names come from the directory. Nothing is sent."""
+        sender, *recipients = await asyncio.gather(
+            *(self.agency(code) for code in (self.profile.agency, *draft.to))
+        )
+        province = province_name(await self._root_of(sender))
+        document, attachments = compose(
+            draft, sender=sender, province=province, recipients=recipients, now=self._clock()
+        )
+        xml = await asyncio.to_thread(write, document, attachments)
+        return await asyncio.to_thread(sign_package, xml, self.signing_key, at=self._clock())
+
+    async def send(self, draft: Draft, *, on_progress: Progress | None = None) -> Accepted:
+        """`compose` and `submit` in one."""
+        return await self.submit(await self.compose(draft), on_progress=on_progress)
+
+    # --- receiving --------------------------------------------------------------------------------------
+
+    async def inbox(self) -> list[InboxItem]:
+        """Everything that waits for us, oldest first."""
+        items: list[InboxItem] = []
+        token = ""
+        while True:
+            request = exchange_pb2.ListInboxRequest(page_size=_PAGE, page_token=token)
+            page = await self._unary(lambda: self._connection.exchange.ListInbox, request)
+            items.extend(mapping.to_inbox_item(item) for item in page.items)
+            token = page.next_page_token
+            if not token:
+                return items
+
+    async def watch_inbox(
+        self, *, only_new: bool = False, on_interrupted: Interrupted | None = None
+    ) -> AsyncIterator[InboxItem]:
+        """What waits (unless `only_new`), then each delivery the moment it comes; each once, for ever.
+
+        Reconnects by itself with growing pauses and tells `on_interrupted`. Raises `Unreachable` only when the
+        hub was never reached, `Refusal` when it says no.
+        """
+        known = {item.delivery_id for item in await self.inbox()} if only_new else set()
+        items = watch(self._connection, known=known, retry=self._retry, on_interrupted=on_interrupted)
+        async for item in items:
+            yield item
+
+    async def fetch(self, delivery: str | InboxItem, *, on_progress: Progress | None = None) -> Received:
+        """Fetch a document by delivery id or document id, and verify everything about it (see receive.py).
+
+        A broken stream is resumed where it stopped. Raises the failing step's `Refusal`: SIGNATURE_INVALID,
+        CERTIFICATE_*, SIGNER_NOT_SENDER, CHAIN_BROKEN …
+        """
+        reference = delivery if isinstance(delivery, str) else delivery.delivery_id
+        trust = self._trust
+        header, data = await Download(
+            connection=self._connection,
+            reference=reference,
+            retry=self._retry,
+            max_bytes=self._limits.max_bytes,
+            on_progress=on_progress,
+        ).run()
+        await asyncio.to_thread(check_signature, data, trust=trust.agencies, at=self._clock())
+        items = await self._evidence_items(header.document.document_id)
+        receipt = await asyncio.to_thread(
+            verify_received,
+            data,
+            [item.xml for item in items],
+            us=self.profile.agency,
+            trust=trust,
+            at=self._clock(),
+            limits=self._limits,
+        )
+        return Received(
+            delivery_id=header.delivery_id,
+            document_id=receipt.proof.acceptance.document_id,
+            verified=receipt.verified,
+            proof=receipt.proof,
+            evidence=items,
+            binding=receipt.binding,
+        )
+
+    def attachments(self, received: Received) -> Sequence[Attachment]:
+        """The document's files with their real bytes. Names are as the sender wrote them: see `save_files`.
+
+        Raises `Refusal` ATTACHMENT_MISMATCH or ATTACHMENT_BOMB.
+        """
+        return tuple(read_attachments(received.verified.root, self._limits))
+
+    async def acknowledge(self, received: Received) -> Acknowledged:
+        """End the delivery with our signed ContentHandover for the bytes that were verified."""
+        now = self._clock()
+        handover = ContentHandover(
+            document_id=received.document_id,
+            document_sha256=received.sha256,
+            recipient=self.profile.agency,
+            handed_over_at=now,
+        )
+        xml = await asyncio.to_thread(sign_record, records.write(handover), self.signing_key, at=now)
+        request = exchange_pb2.AcknowledgeRequest(delivery_id=received.delivery_id, content_handover=xml)
+        response = await self._unary(lambda: self._connection.exchange.Acknowledge, request)
+        return Acknowledged(
+            delivery_id=response.delivery_id,
+            state=DeliveryState(response.state),
+            handed_over_at=mapping.to_time(response.handed_over_at),
+            handover_xml=xml,
+        )
+
+    # --- looking ----------------------------------------------------------------------------------------
+
+    async def track(self, document: str) -> Tracking:
+        """Where each delivery is. `document`: the hub's id, edXML's DocumentId or the SHA-256."""
+        request = exchange_pb2.TrackRequest(document=document)
+        return mapping.to_tracking(await self._unary(lambda: self._connection.exchange.Track, request))
+
+    async def evidence(self, document: str, *, sha256: str | None = None) -> EvidenceSet:
+        """All signed evidence of a document we sent or received, verified. `sha256`: of the bytes at hand."""
+        items = await self._evidence_items(document)
+        proof = await asyncio.to_thread(
+            verify_evidence,
+            [item.xml for item in items],
+            document_sha256=sha256,
+            trust=self._trust,
+            at=self._clock(),
+        )
+        return EvidenceSet(document_id=proof.acceptance.document_id, items=items, proof=proof)
+
+    async def find_agencies(self, text: str, *, limit: int = 20) -> list[Agency]:
+        """Agencies by code or words of the name, diacritics ignored; at most 200."""
+        request = directory_pb2.SearchAgenciesRequest(text=text, limit=limit)
+        response = await self._unary(lambda: self._connection.directory.SearchAgencies, request)
+        return [mapping.to_agency(agency) for agency in response.agencies]
+
+    async def agency(self, code: str) -> Agency:
+        """One agency by any of its codes. NOT_FOUND."""
+        request = directory_pb2.GetAgencyRequest(code=code)
+        response = await self._unary(lambda: self._connection.directory.GetAgency, request)
+        return mapping.to_agency(response.agency)
+
+    # --- inside -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def signing_key(self) -> SigningKey:
+        """The profile's key, loaded once. Raises `ProfileError`."""
+        return self.profile.signing_key()
+
+    @cached_property
+    def _trust(self) -> RecordTrust:
+        return RecordTrust(
+            infrastructure=self.profile.infrastructure_trust(), agencies=self.profile.agency_trust()
+        )
+
+    async def _evidence_items(self, document: str) -> tuple[EvidenceItem, ...]:
+        request = exchange_pb2.GetEvidenceRequest(document=document)
+        response = await self._unary(lambda: self._connection.exchange.GetEvidence, request)
+        return tuple(mapping.to_evidence(evidence) for evidence in response.evidence)
+
+    async def _root_of(self, agency: Agency) -> Agency:
+        seen = {agency.code}
+        while agency.parent is not None and agency.parent not in seen:
+            seen.add(agency.parent)
+            agency = await self.agency(agency.parent)
+        return agency
+
+    async def _unary(self, method: Callable[[], Callable[..., Awaitable[T]]], request: object) -> Any:  # noqa: ANN401
+        connection = self._connection
+        return await self._retry.run(
+            lambda: connection.call(lambda: method()(request, metadata=connection.metadata, timeout=_TIMEOUT))
+        )
