@@ -1,6 +1,6 @@
 """What does this XML say? Bytes -> bounded, hardened tree -> `Document` or `StatusPackage`.
 
-The only place of the project that parses XML. Reading is lenient (DOMAIN: the field's warts) because the bytes are
+The only place of the project that parses XML. Reading is lenient (see `fields`) because the bytes are
 immutable and already signed by somebody; it refuses only what cannot be read, or could be read in two ways.
 """
 

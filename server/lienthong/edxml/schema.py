@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from typing import Final
+from typing import Any, Final, cast
 
 from lxml import etree
 
@@ -32,7 +32,7 @@ def check_schema(root: etree._Element, name: str) -> None:
     with _LOCK:
         if compiled.validate(root):
             return
-        fault = next(iter(compiled.error_log))
+        fault: Any = next(iter(cast(Any, compiled.error_log)))  # the stubs know no members of it
         message, line, path = str(fault.message), fault.line, str(fault.path or "")
     element = _element_at(root, path)
     where = root if element is None else element
@@ -70,5 +70,5 @@ def _element_at(root: etree._Element, path: str) -> etree._Element | None:
         found = root.getroottree().xpath(path, namespaces=namespaces)
     except etree.XPathError:
         return None
-    first = found[0] if isinstance(found, list) and found else None
-    return first if isinstance(first, etree._Element) else None
+    first: Any = found[0] if isinstance(found, list) and found else None
+    return first if is_element(first) else None

@@ -1,6 +1,6 @@
 """Which business rules does a package keep? One rule per file, each with its citation and its samples in the tests.
 
-Blocking findings are what systems in the field refuse as well (DOMAIN notes 1.10, after two deployed validators);
+Blocking findings are what validators deployed in the field refuse as well;
 everything real senders are seen to exceed is a warning.
 """
 

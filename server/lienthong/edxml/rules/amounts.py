@@ -1,6 +1,6 @@
 """Are counts of copies and pages not negative?
 
-Source: DOMAIN notes 1.10 rule 4.
+Source: validators deployed with QCVN 102:2016/BTTTT (OtherInfo).
 """
 
 from __future__ import annotations

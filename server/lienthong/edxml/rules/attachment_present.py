@@ -2,7 +2,7 @@
 
 New, update and replacement packages are expected to; a recall carries none. Whether the files are those of the
 manifest is checked in `attachments.py`.
-Source: DOMAIN notes 1.10 rule 5.
+Source: practice of the national axis (QCVN 102:2016/BTTTT, edXMLManifest).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Looked for in Bussiness/DocumentId, the replacement list and ResponseFor. The public SDK's recall names it nowhere but
 in the header's own DocumentId, so this is a warning; whether the sender sent that document is the hub's business.
-Source: DOMAIN notes 1.4 (Bussiness/DocumentId), 1.8, 1.10 rule 7; the reason is "required by sense".
+Source: QCVN 102:2016/BTTTT (TraceHeaderList/Bussiness) as the public samples fill it.
 """
 
 from __future__ import annotations

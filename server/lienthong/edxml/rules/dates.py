@@ -2,7 +2,7 @@
 
 A document cannot be promulgated after today (a deployed validator refuses it). A due date before the promulgation is
 odd, but stands in real files: a warning.
-Source: DOMAIN notes 1.10 rule 2; Nghị định 30/2020, Phụ lục I (date of promulgation).
+Source: validators deployed with QCVN 102:2016/BTTTT (PromulgationInfo); Nghị định 30/2020/NĐ-CP, Phụ lục I.
 """
 
 from __future__ import annotations

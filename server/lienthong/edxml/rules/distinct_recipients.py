@@ -1,6 +1,6 @@
 """Is no agency named twice as recipient? Compared as written; aliases are resolved by routing.
 
-Source: DOMAIN notes 1.10 rule 3 (a deployed validator refuses it).
+Source: validators deployed with QCVN 102:2016/BTTTT refuse it (MessageHeader/To).
 """
 
 from __future__ import annotations

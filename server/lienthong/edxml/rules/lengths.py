@@ -3,7 +3,7 @@
 Lengths are those of two deployed validators where they agree, the longer one where they differ. Real files exceed
 them, so a value over its length is a warning; only what no column could hold (ten times the length, at least 1,000
 characters) blocks.
-Source: DOMAIN notes 1.4 (column len), 3.2 (codes up to 35).
+Source: QCVN 102:2016/BTTTT as deployed; Quyết định 20/2020/QĐ-TTg (codes up to 35 characters).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The range 0 to 4 is the reader's business (SCHEMA_INVALID). Priority 4 (hỏa tốc hẹn giờ) is edXML's own and means
 hỏa tốc with a deadline.
-Source: DOMAIN notes 1.5, 4.2, 1.10 rule 4.
+Source: QCVN 102:2016/BTTTT (OtherInfo/Priority); Nghị định 30/2020/NĐ-CP knows khẩn, thượng khẩn and hỏa tốc.
 """
 
 from __future__ import annotations

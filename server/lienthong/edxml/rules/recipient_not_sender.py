@@ -1,6 +1,6 @@
 """Does the sender stay off its own list of recipients?
 
-Source: DOMAIN notes 1.10 rule 3.
+Source: validators deployed with QCVN 102:2016/BTTTT (MessageHeader/From, To).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Subject, CodeNumber, CodeNotation, a To and PromulgationDate cannot be missing once a package was read (the reader
 refuses: SCHEMA_INVALID). These are the fields of cardinality 1 that senders leave out and receivers bear.
-Source: DOMAIN notes 1.4 (cardinality), 1.10 rule 2; Nghị định 30/2020, Phụ lục VI.
+Source: QCVN 102:2016/BTTTT (MessageHeader); Nghị định 30/2020/NĐ-CP, Phụ lục VI.
 """
 
 from __future__ import annotations

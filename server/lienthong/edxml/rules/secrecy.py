@@ -2,8 +2,7 @@
 
 Mật, Tối mật and Tuyệt mật never travel over the linkage. edXML has no field for secrecy, so the stamp words are looked
 for: alone in SphereOfPromulgation they block; inside the subject they are a warning (a subject may speak of secrecy).
-Source: Quyết định 28/2018/QĐ-TTg (secret documents are excluded); Luật Bảo vệ bí mật nhà nước 2018, điều 8;
-DOMAIN notes 1.10 rule 9, 4.2.
+Source: Quyết định 28/2018/QĐ-TTg (secret documents are excluded); Luật Bảo vệ bí mật nhà nước 2018, điều 8.
 """
 
 from __future__ import annotations

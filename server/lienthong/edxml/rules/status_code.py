@@ -2,7 +2,7 @@
 
 Whether it is a legal step for its document is decided where the document's state is known. 14 is what a public C#
 sample emits in place of 15.
-Source: DOMAIN notes 2.1.
+Source: the status samples of the national axis; Quyết định 28/2018/QĐ-TTg (statuses of a document on its way).
 """
 
 from __future__ import annotations
