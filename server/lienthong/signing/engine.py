@@ -2,28 +2,29 @@
 
 Per Reference signxml serialises and parses the whole file twice, and parses the canonical form once more, with a
 parser that refuses texts over 10 MB: for a document of 1 MB most of the time of a hop. After `shape.check_shape` the
-transforms are known to be the two allowed ones, so the digest is taken over the tree as it stands, with the
-signature lifted out for the moment. SignedInfo and the SignatureValue go through signxml unchanged.
+transforms are known to be the two allowed ones, so one copy of the tree without the signature is canonicalised
+straight into the digest, and SignedProperties where they stand. SignedInfo and the SignatureValue go through
+signxml unchanged.
 """
 
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import hmac
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from cryptography import x509
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm
 from signxml.exceptions import InvalidDigest, SignXMLException
+from signxml.util import _remove_sig
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from lienthong.errors import Code, Refusal
 from lienthong.signing.policy import EXCLUSIVE_C14N, POLICY
-from lienthong.signing.shape import Shape
+from lienthong.signing.shape import SIGNATURE, Shape
 
 _EXCLUSIVE: Final = CanonicalizationMethod(EXCLUSIVE_C14N)
 _HASHES: Final = {
@@ -75,8 +76,7 @@ class _Engine(XMLVerifier):
         algorithm = DigestAlgorithm(reference[1].get("Algorithm"))
         sink = _HASHES[algorithm]()
         if uri == "":
-            with _lifted_out(self._shape.signature):
-                _canonicalise(self._shape.root, sink)
+            _canonicalise(_without_signature(self._shape.root), sink)
         elif self._shape.signed_properties is not None:
             sink.update(self._c14n(self._shape.signed_properties, algorithm=_EXCLUSIVE))
         stated = base64.b64decode(reference[2].text or "")
@@ -96,30 +96,16 @@ def _canonicalise(root: etree._Element, digest: hashlib._Hash) -> None:
     etree.ElementTree(root).write_c14n(_Sink(digest), exclusive=True, with_comments=False)  # type: ignore[arg-type, call-arg]
 
 
-@contextmanager
-def _lifted_out(signature: etree._Element) -> Iterator[None]:
-    """The enveloped-signature transform: the tree without the signature, then as it was.
+def _without_signature(root: etree._Element) -> etree._Element:
+    """The enveloped-signature transform, on a copy.
 
-    The text after the signature stays covered: it is moved to where it stands without it.
+    Not lifted out and put back: libxml2 drops declarations it finds redundant when an element is moved, and with them
+    the prefixes that SignedProperties were digested with. The copy is plain memory, without parsing.
     """
-    parent = signature.getparent()
-    if parent is None:
-        raise Refusal(Code.SIGNATURE_COVERAGE, field="Signature", detail="the signature is the root")
-    index, tail = parent.index(signature), signature.tail
-    before = signature.getprevious()
-    holder, slot = (parent, "text") if before is None else (before, "tail")
-    text = getattr(holder, slot)
-    signature.tail = None
-    parent.remove(signature)
-    if tail:
-        setattr(holder, slot, (text or "") + tail)
-    try:
-        yield
-    finally:
-        if tail:
-            setattr(holder, slot, text)
-        parent.insert(index, signature)
-        signature.tail = tail
+    duplicate = copy.deepcopy(root)
+    signature = next(duplicate.iter(SIGNATURE))
+    _remove_sig(signature)  # type: ignore[no-untyped-call]  # keeps the text behind it, which is covered
+    return duplicate
 
 
 def _reason(error: SignXMLException) -> str:

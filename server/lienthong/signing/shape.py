@@ -33,7 +33,7 @@ SIGNED_PROPERTIES_TYPE: Final = "http://uri.etsi.org/01903#SignedProperties"
 _EDXML_ROOT: Final = f"{{{EDXML}}}edXML"
 _ENVELOPE: Final = f"{{{EDXML}}}edXMLEnvelope"
 _HEADER: Final = f"{{{EDXML}}}edXMLHeader"
-_SIGNATURE: Final = f"{{{DSIG}}}Signature"
+SIGNATURE: Final = f"{{{DSIG}}}Signature"
 #: certificates in X509Data: a leaf and the authorities above it
 _MAX_CERTIFICATES: Final = 6
 
@@ -147,7 +147,7 @@ def find_signature(root: etree._Element, place: etree._Element, *, last: bool) -
     looks at local names would see two) or SIGNATURE_COVERAGE (it stands elsewhere).
     """
     found = _elements(_signatures, root)
-    genuine = [element for element in found if element.tag == _SIGNATURE]
+    genuine = [element for element in found if element.tag == SIGNATURE]
     if not genuine:
         detail = "Signature stands outside the XMLDSig namespace" if found else None
         raise Refusal(Code.SIGNATURE_MISSING, field="Signature", detail=detail)

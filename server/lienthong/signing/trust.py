@@ -97,7 +97,8 @@ class Trust:
         The leaf must allow digitalSignature, every authority keyCertSign. Raises `Refusal` CERTIFICATE_EXPIRED
         (the leaf or an authority above it is outside its time) or CERTIFICATE_UNTRUSTED.
         """
-        name = certificate_sha256(certificate)
+        supplied = tuple(supplied)
+        name = "+".join(certificate_sha256(c) for c in (certificate, *supplied))
         path = self._paths.get(name)
         if path is not None and path.holds(at):
             return path
