@@ -1,0 +1,182 @@
+"""Where each recipient's copy is: queries over deliveries and their moves.
+
+Every move is an UPDATE whose WHERE names the states it may start from (domain/delivery.py), so two processes
+that move the same delivery at once cannot both succeed, and an illegal move touches no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, func, select, update
+
+from lienthong.domain.delivery import DeliveryState, sources
+from lienthong.domain.document import Lane
+from lienthong.domain.evidence import EvidenceKind
+from lienthong.errors import Code, Refusal
+from lienthong.hub.ports import DeliveryRow, DocumentRow, EventRow, InboxItem, Position
+from lienthong.store import events, rows, tables
+from lienthong.store.database import insert_once
+
+docs = tables.documents
+ways = tables.deliveries
+
+
+def deliveries(connection: Connection, document_id: str) -> list[DeliveryRow]:
+    """In the order the sender wrote the recipients."""
+    query = select(*rows.DELIVERY).where(ways.c.document_id == document_id).order_by(ways.c.position)
+    return [rows.delivery(row) for row in connection.execute(query)]
+
+
+def delivery(connection: Connection, delivery_id: str) -> DeliveryRow | None:
+    """One, by its id."""
+    row = connection.execute(select(*rows.DELIVERY).where(ways.c.id == delivery_id)).first()
+    return None if row is None else rows.delivery(row)
+
+
+def shift(
+    connection: Connection,
+    document_id: str,
+    recipients: Collection[str] | None,
+    state: DeliveryState,
+    at: datetime,
+    **values: Any,
+) -> list[str]:
+    """Move deliveries (all with None) that may legally move to `state`; the recipients moved, in the sender's order."""
+    conditions = [ways.c.document_id == document_id, ways.c.state.in_(sorted(sources(state)))]
+    if recipients is not None:
+        conditions.append(ways.c.recipient.in_(sorted(set(recipients))))
+    changed = {"state": state, "updated_at": at, "error": None, "error_detail": None} | values
+    statement = update(ways).where(*conditions).values(changed).returning(ways.c.position, ways.c.recipient)
+    return [recipient for _, recipient in sorted(tuple(row) for row in connection.execute(statement))]
+
+
+def move(
+    connection: Connection,
+    document_id: str,
+    recipients: Sequence[str] | None,
+    state: DeliveryState,
+    *,
+    event: EventRow,
+    error: Code | None = None,
+    error_detail: str | None = None,
+) -> list[str]:
+    """Move what may move; the event is logged, with the recipients moved, when at least one did."""
+    moved = shift(
+        connection, document_id, recipients, state, event.at, error=error, error_detail=error_detail
+    )
+    if moved:
+        events.append(
+            connection, replace(event, detail={**event.detail, "state": state, "recipients": moved})
+        )
+    return moved
+
+
+def hand_over(connection: Connection, delivery_id: str, evidence: bytes, at: datetime) -> DeliveryRow:
+    """CONSIGNED -> HANDED_OVER with the recipient's signed evidence; a repeat changes nothing."""
+    target = DeliveryState.HANDED_OVER
+    changed = {"state": target, "updated_at": at, "handed_over_at": at}
+    condition = (ways.c.id == delivery_id, ways.c.state.in_(sorted(sources(target))))
+    moved = connection.execute(update(ways).where(*condition).values(changed)).rowcount
+    row = delivery(connection, delivery_id)
+    if row is None:
+        raise Refusal(Code.NOT_FOUND, field="delivery_id")
+    if moved:
+        keep_evidence(connection, row.document_id, EvidenceKind.CONTENT_HANDOVER, row.recipient, at, evidence)
+        event = EventRow(
+            at=at,
+            actor=row.recipient,
+            kind="delivery.handed_over",
+            document_id=row.document_id,
+            subject=row.recipient,
+        )
+        events.append(connection, event)
+    elif row.state is not target:
+        raise Refusal(Code.STATE_ILLEGAL, field="state", detail=f"{row.state} -> {target}")
+    return row
+
+
+def keep_evidence(
+    connection: Connection, document_id: str, kind: EvidenceKind, recipient: str, at: datetime, xml: bytes
+) -> None:
+    """Keep signed evidence of one delivery, once."""
+    values = {"document_id": document_id, "kind": kind, "recipient": recipient, "at": at, "xml": xml}
+    insert_once(connection, tables.evidence, values, "document_id", "kind", "recipient")
+
+
+def inbox(connection: Connection, recipient: str, *, after: str | None, limit: int) -> list[InboxItem]:
+    """CONSIGNED deliveries, oldest consignment first; `after` may meanwhile have left the inbox."""
+    query = (
+        select(*[c.label(f"way_{c.name}") for c in rows.DELIVERY], *rows.DOCUMENT)
+        .select_from(ways.join(docs, docs.c.id == ways.c.document_id))
+        .where(ways.c.recipient == recipient, ways.c.state == DeliveryState.CONSIGNED)
+        .order_by(ways.c.consigned_at, ways.c.id)
+        .limit(limit)
+    )
+    if after is not None:
+        place = select(ways.c.consigned_at).where(
+            ways.c.id == after, ways.c.recipient == recipient, ways.c.consigned_at.is_not(None)
+        )
+        at = connection.execute(place).scalar()
+        if at is None:
+            raise Refusal(Code.ARGUMENT_INVALID, field="after", detail="not a delivery of this inbox")
+        last = sa.tuple_(sa.literal(at, tables.Instant), sa.literal(after, sa.Text))
+        query = query.where(sa.tuple_(ways.c.consigned_at, ways.c.id) > last)
+    split = len(rows.DELIVERY)
+    return [_inbox_item(row, split) for row in connection.execute(query)]
+
+
+def _inbox_item(row: sa.Row[Any], split: int) -> InboxItem:
+    names = [c.name for c in rows.DELIVERY], [c.name for c in rows.DOCUMENT]
+    delivery = dict(zip(names[0], row[:split], strict=True))
+    document = dict(zip(names[1], row[split:], strict=True))
+    return InboxItem(delivery=rows.delivery_of(delivery), document=rows.document_of(document))
+
+
+def stalled(connection: Connection, older_than: datetime, limit: int) -> list[DocumentRow]:
+    """Published documents with an undelivered delivery unchanged since before `older_than`, oldest change first."""
+    waiting = (
+        select(ways.c.document_id, func.min(ways.c.updated_at).label("since"))
+        .join(docs, docs.c.id == ways.c.document_id)
+        .where(tables.undelivered, ways.c.updated_at < older_than, docs.c.published_at.is_not(None))
+        .group_by(ways.c.document_id)
+        .order_by(func.min(ways.c.updated_at), ways.c.document_id)
+        .limit(limit)
+        .subquery("waiting")
+    )
+    query = (
+        select(*rows.DOCUMENT)
+        .join(waiting, waiting.c.document_id == docs.c.id)
+        .order_by(waiting.c.since, waiting.c.document_id)
+    )
+    return [rows.document(row) for row in connection.execute(query)]
+
+
+def touch(connection: Connection, document_id: str, at: datetime) -> None:
+    """Set `updated_at` of the document's undelivered deliveries."""
+    connection.execute(
+        update(ways).where(ways.c.document_id == document_id, tables.undelivered).values(updated_at=at)
+    )
+
+
+def positions(connection: Connection) -> list[Position]:
+    """Per node and lane where undelivered deliveries wait."""
+    query = (
+        select(
+            ways.c.node,
+            ways.c.lane,
+            func.min(ways.c.accepted_at).label("oldest"),
+            func.count(ways.c.document_id.distinct()).label("documents"),
+        )
+        .where(tables.undelivered)
+        .group_by(ways.c.node, ways.c.lane)
+        .order_by(ways.c.node, ways.c.lane)
+    )
+    return [
+        Position(node=row.node, lane=Lane(row.lane), oldest=row.oldest, documents=row.documents)
+        for row in connection.execute(query)
+    ]

@@ -1,0 +1,145 @@
+"""Which documents are here: queries over documents and their evidence."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, insert, select, update
+
+from lienthong.domain.evidence import EvidenceKind
+from lienthong.errors import Code, Refusal
+from lienthong.hub.ports import DocumentRow, EventRow, EvidenceRow, NewDocument
+from lienthong.store import events, rows, tables
+from lienthong.store.database import insert_once
+from lienthong.store.search import fold
+
+LONGEST_KEY = 500  #: characters of an indexed text; PostgreSQL refuses index entries over 2,704 bytes
+
+docs = tables.documents
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def accept(connection: Connection, document: NewDocument) -> DocumentRow:
+    """Write document, deliveries, acceptance evidence and event, or find the earlier acceptance."""
+    _check_keys(document)
+    own = {c.name for c in rows.DOCUMENT} - {"published_at"}
+    values: dict[str, Any] = {name: getattr(document, name) for name in own}
+    values["folded"] = fold(f"{document.code_number or ''}/{document.code_notation or ''} {document.subject}")
+    if not insert_once(connection, docs, values, "identity"):
+        earlier = _identity(connection, document.identity)
+        if earlier is None or earlier.sha256 != document.sha256:
+            raise Refusal(Code.DOCUMENT_CONFLICT, field="DocumentId", detail=document.edxml_document_id)
+        return earlier
+    if document.deliveries:
+        connection.execute(
+            insert(tables.deliveries),
+            [_delivery(document, place) for place in range(len(document.deliveries))],
+        )
+    connection.execute(
+        insert(tables.evidence),
+        {
+            "document_id": document.id,
+            "kind": EvidenceKind.SUBMISSION_ACCEPTANCE,
+            "recipient": "",
+            "at": document.accepted_at,
+            "xml": document.acceptance,
+        },
+    )
+    events.append(connection, acceptance_event(document))
+    return DocumentRow(**{name: values[name] for name in own}, published_at=None)
+
+
+def acceptance_event(document: NewDocument) -> EventRow:
+    """The event of an acceptance: which recipients are served and which refused."""
+    return EventRow(
+        at=document.accepted_at,
+        actor=document.sender,
+        kind="document.accepted",
+        document_id=document.id,
+        detail={
+            "sha256": document.sha256,
+            "recipients": [d.recipient for d in document.deliveries if d.error is None],
+            "refused": {d.recipient: d.error for d in document.deliveries if d.error is not None},
+        },
+    )
+
+
+def _check_keys(document: NewDocument) -> None:
+    keys = {
+        "DocumentId": (document.edxml_document_id, document.identity),
+        "CodeNumber": (document.code_number,),
+        "OrganId": (document.sender, *(d.recipient for d in document.deliveries)),
+    }
+    for field, values in keys.items():
+        if any(value is not None and len(value) > LONGEST_KEY for value in values):
+            raise Refusal(Code.ARGUMENT_INVALID, field=field, detail=f"longer than {LONGEST_KEY} characters")
+
+
+def _delivery(document: NewDocument, place: int) -> dict[str, Any]:
+    new = document.deliveries[place]
+    return {
+        "id": new.id,
+        "document_id": document.id,
+        "position": place,
+        "recipient": new.recipient,
+        "state": new.state,
+        "error": new.error,
+        "error_detail": new.error_detail,
+        "updated_at": document.accepted_at,
+        "node": document.first_node,
+        "lane": document.lane,
+        "accepted_at": document.accepted_at,
+    }
+
+
+def find_identity(connection: Connection, identity: str) -> DocumentRow | None:
+    """The document accepted under this identity."""
+    return _identity(connection, identity)
+
+
+def _identity(connection: Connection, identity: str) -> DocumentRow | None:
+    return _one(connection, docs.c.identity == identity)
+
+
+def _one(connection: Connection, condition: sa.ColumnElement[bool]) -> DocumentRow | None:
+    newest = (docs.c.accepted_at.desc(), docs.c.id.desc())
+    row = connection.execute(select(*rows.DOCUMENT).where(condition).order_by(*newest).limit(1)).first()
+    return None if row is None else rows.document(row)
+
+
+def document(connection: Connection, reference: str) -> DocumentRow | None:
+    """By hub id, SHA-256, or edXML DocumentId, in this order."""
+    found = _one(connection, docs.c.id == reference)
+    if found is None and _SHA256.fullmatch(reference):
+        found = _one(connection, docs.c.sha256 == reference)
+    return found or _one(connection, docs.c.edxml_document_id == reference)
+
+
+def evidence(connection: Connection, document_id: str) -> list[EvidenceRow]:
+    """In order of time."""
+    table = tables.evidence
+    query = select(table).where(table.c.document_id == document_id)
+    found = [rows.evidence(row) for row in connection.execute(query)]
+    return sorted(found, key=lambda e: (e.at, e.kind, e.recipient or ""))
+
+
+def mark_published(connection: Connection, document_id: str, at: datetime) -> None:
+    """Keep the moment of the first confirmation; later ones change nothing."""
+    connection.execute(
+        update(docs).where(docs.c.id == document_id, docs.c.published_at.is_(None)).values(published_at=at)
+    )
+
+
+def unpublished(connection: Connection, older_than: datetime, limit: int) -> list[DocumentRow]:
+    """Accepted before `older_than` and confirmed by no broker, oldest first."""
+    query = (
+        select(*rows.DOCUMENT)
+        .where(tables.unpublished, docs.c.accepted_at < older_than)
+        .order_by(docs.c.accepted_at, docs.c.id)
+        .limit(limit)
+    )
+    return [rows.document(row) for row in connection.execute(query)]

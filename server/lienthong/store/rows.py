@@ -1,0 +1,111 @@
+"""How rows of the tables and the port's frozen rows become each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from lienthong.domain.agency import Agency, AgencyStatus, Environment
+from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.document import Lane, PackageKind
+from lienthong.domain.evidence import EvidenceKind, Verdict
+from lienthong.errors import Code
+from lienthong.hub.ports import (
+    CertificateRow,
+    DeliveryRow,
+    DocumentRow,
+    EventRow,
+    EvidenceRow,
+    HeldKind,
+    HeldRow,
+    HopRow,
+)
+from lienthong.store import tables
+
+DOCUMENT = [c for c in tables.documents.c if c.name not in {"serial", "folded"}]
+DELIVERY = [c for c in tables.deliveries.c if c.name not in {"position", "node", "lane", "accepted_at"}]
+
+Row = sa.Row[Any]
+
+
+def document(row: Row) -> DocumentRow:
+    """From the columns `DOCUMENT`."""
+    return document_of(row._asdict())
+
+
+def document_of(values: dict[str, Any]) -> DocumentRow:
+    """From the columns `DOCUMENT` by name."""
+    return DocumentRow(**values | {"kind": PackageKind(values["kind"]), "lane": Lane(values["lane"])})
+
+
+def delivery(row: Row) -> DeliveryRow:
+    """From the columns `DELIVERY`."""
+    return delivery_of(row._asdict())
+
+
+def delivery_of(values: dict[str, Any]) -> DeliveryRow:
+    """From the columns `DELIVERY` by name."""
+    error = None if values["error"] is None else Code(values["error"])
+    return DeliveryRow(**values | {"state": DeliveryState(values["state"]), "error": error})
+
+
+def hop(row: Row) -> HopRow:
+    """From all columns of `hops`."""
+    return HopRow(**row._asdict() | {"verdict": Verdict(row.verdict)})
+
+
+def hop_values(hop: HopRow) -> dict[str, Any]:
+    """Columns of `hops`."""
+    return {name: getattr(hop, name) for name in tables.hops.c.keys()}  # noqa: SIM118 - a column collection
+
+
+def evidence(row: Row) -> EvidenceRow:
+    """From all columns of `evidence`."""
+    return EvidenceRow(**row._asdict() | {"kind": EvidenceKind(row.kind), "recipient": row.recipient or None})
+
+
+def event(row: Row) -> EventRow:
+    """From all columns of `events`."""
+    values = row._asdict()
+    del values["serial"]
+    return EventRow(**values)
+
+
+def held(row: Row) -> HeldRow:
+    """From all columns of `held`."""
+    values = row._asdict()
+    del values["message_sha256"]
+    return HeldRow(**values | {"kind": HeldKind(row.kind), "lane": Lane(row.lane), "code": Code(row.code)})
+
+
+def agency(row: Row) -> Agency:
+    """From all columns of `agencies`."""
+    return Agency(
+        code=row.code,
+        name=row.name,
+        tier=row.tier,
+        parent=row.parent,
+        aliases=tuple(row.aliases),
+        status=AgencyStatus(row.status),
+        successors=tuple(row.successors),
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        environment=Environment(row.environment),
+    )
+
+
+def agency_values(agency: Agency) -> dict[str, Any]:
+    """Columns of `agencies`."""
+    values = {name: getattr(agency, name) for name in tables.agencies.c.keys()}  # noqa: SIM118
+    return values | {"aliases": list(agency.aliases), "successors": list(agency.successors)}
+
+
+def certificate(row: Row) -> CertificateRow:
+    """From all columns of `certificates`."""
+    return CertificateRow(**row._asdict())
+
+
+def certificate_values(certificate: CertificateRow) -> dict[str, Any]:
+    """Columns of `certificates`."""
+    return {name: getattr(certificate, name) for name in tables.certificates.c.keys()}  # noqa: SIM118

@@ -1,0 +1,204 @@
+"""What the hub calls: the `Store` port, each method one transaction over the queries of its aggregate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from lienthong.domain.agency import Agency, Directory
+from lienthong.domain.delivery import DeliveryState
+from lienthong.errors import Code, HubFault
+from lienthong.hub.ports import (
+    CertificateRow,
+    Consignment,
+    DeliveryRow,
+    DocumentQuery,
+    DocumentRow,
+    EventRow,
+    EvidenceRow,
+    HeldKind,
+    HeldRow,
+    HopRow,
+    InboxItem,
+    NewDocument,
+    Position,
+)
+from lienthong.store import deliveries, directory, documents, events, finding, held, hops
+from lienthong.store.database import Database
+from lienthong.store.search import AgencySearch
+
+PUT_ATTEMPTS = 5  #: tries to change the directory while others change it too
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The agencies as last read, with what is made of them."""
+
+    version: int  #: of the agencies alone
+    directory: Directory
+    search: AgencySearch
+
+
+class SqlStore:
+    """The store on SQLite or PostgreSQL. Documented at the port, `hub/ports.py`."""
+
+    def __init__(self, url: str) -> None:
+        self._db = Database(url)
+        self._known: _Known | None = None
+
+    async def close(self) -> None:
+        """Finish pending writes and close every connection."""
+        await self._db.close()
+
+    # --- documents --------------------------------------------------------------------------------------
+
+    async def accept(self, document: NewDocument) -> DocumentRow:  # noqa: D102
+        return await self._db.write(documents.accept, document)
+
+    async def find_identity(self, identity: str) -> DocumentRow | None:  # noqa: D102
+        return await self._db.read(documents.find_identity, identity)
+
+    async def document(self, reference: str) -> DocumentRow | None:  # noqa: D102
+        return await self._db.read(documents.document, reference)
+
+    async def documents(self, query: DocumentQuery) -> list[DocumentRow]:  # noqa: D102
+        return await self._db.read(finding.documents, query)
+
+    async def deliveries(self, document_id: str) -> list[DeliveryRow]:  # noqa: D102
+        return await self._db.read(deliveries.deliveries, document_id)
+
+    async def delivery(self, delivery_id: str) -> DeliveryRow | None:  # noqa: D102
+        return await self._db.read(deliveries.delivery, delivery_id)
+
+    async def hops(self, document_id: str) -> list[HopRow]:  # noqa: D102
+        return await self._db.read(hops.hops, document_id)
+
+    async def evidence(self, document_id: str) -> list[EvidenceRow]:  # noqa: D102
+        return await self._db.read(documents.evidence, document_id)
+
+    async def mark_published(self, document_id: str, at: datetime) -> None:  # noqa: D102
+        await self._db.write(documents.mark_published, document_id, at)
+
+    async def unpublished(self, older_than: datetime, limit: int) -> list[DocumentRow]:  # noqa: D102
+        return await self._db.read(documents.unpublished, older_than, limit)
+
+    async def stalled(self, older_than: datetime, limit: int) -> list[DocumentRow]:  # noqa: D102
+        return await self._db.read(deliveries.stalled, older_than, limit)
+
+    async def touch(self, document_id: str, at: datetime) -> None:  # noqa: D102
+        await self._db.write(deliveries.touch, document_id, at)
+
+    async def record_hop(  # noqa: D102
+        self, hop: HopRow, *, recipients: Sequence[str], consignment: Consignment | None
+    ) -> HopRow:
+        return await self._db.write(hops.record_hop, hop, recipients=recipients, consignment=consignment)
+
+    async def replace_hop(self, hop: HopRow) -> HopRow:  # noqa: D102
+        return await self._db.write(hops.replace_hop, hop)
+
+    async def hand_over(self, delivery_id: str, evidence: bytes, at: datetime) -> DeliveryRow:  # noqa: D102
+        return await self._db.write(deliveries.hand_over, delivery_id, evidence, at)
+
+    async def inbox(self, recipient: str, *, after: str | None, limit: int) -> list[InboxItem]:  # noqa: D102
+        return await self._db.read(deliveries.inbox, recipient, after=after, limit=limit)
+
+    async def move(  # noqa: D102
+        self,
+        document_id: str,
+        recipients: Sequence[str] | None,
+        state: DeliveryState,
+        *,
+        event: EventRow,
+        error: Code | None = None,
+        error_detail: str | None = None,
+    ) -> list[str]:
+        return await self._db.write(
+            deliveries.move,
+            document_id,
+            recipients,
+            state,
+            event=event,
+            error=error,
+            error_detail=error_detail,
+        )
+
+    async def positions(self) -> list[Position]:  # noqa: D102
+        return await self._db.read(deliveries.positions)
+
+    # --- directory --------------------------------------------------------------------------------------
+
+    async def directory(self) -> Directory:  # noqa: D102
+        return (await self._current()).directory
+
+    async def directory_version(self) -> int:  # noqa: D102
+        return (await self._db.read(directory.read_versions))[1]
+
+    async def put_agencies(self, agencies: Sequence[Agency], *, event: EventRow) -> int:  # noqa: D102
+        for _ in range(PUT_ATTEMPTS):
+            known = await self._current()
+            given = {agency.code: agency for agency in agencies}
+            if len(given) < len(agencies):
+                Directory.of(agencies)  # raises: it names the code that stands twice
+            changed = [
+                agency for code, agency in given.items() if known.directory.agencies.get(code) != agency
+            ]
+            if not changed:
+                return known.directory.version
+            # checked here, not in the writer's thread, where a large directory would hold up every acceptance
+            await self._db.read(lambda _: Directory.of({**known.directory.agencies, **given}.values()))
+            write = directory.write_agencies
+            version = await self._db.write(write, changed, event=event, expected=known.version)
+            if version is not None:
+                return version
+        raise HubFault("the directory is being changed by others all the time")
+
+    async def search_agencies(self, text: str, *, limit: int) -> list[Agency]:  # noqa: D102
+        known = await self._current()
+        return await self._db.read(lambda _: known.search.search(text, limit=limit))
+
+    async def _current(self) -> _Known:
+        """The agencies as they are now; read anew only when their version rose."""
+        agencies_version, whole = await self._db.read(directory.read_versions)
+        known = self._known
+        if known is None or known.version < agencies_version:
+            version, snapshot = await self._db.read(directory.read_agencies)
+            search = await self._db.read(lambda _: AgencySearch(snapshot))
+            known = _Known(version, snapshot, search)
+        elif known.directory.version < whole:
+            known = replace(known, directory=replace(known.directory, version=whole))
+        self._known = known
+        return known
+
+    async def certificates(self, agency: str | None = None) -> list[CertificateRow]:  # noqa: D102
+        return await self._db.read(directory.certificates, agency)
+
+    async def bind_certificate(self, certificate: CertificateRow, *, event: EventRow) -> None:  # noqa: D102
+        await self._db.write(directory.bind_certificate, certificate, event=event)
+
+    async def revoke_certificate(  # noqa: D102
+        self, sha256: str, reason: str, at: datetime, *, event: EventRow
+    ) -> None:
+        await self._db.write(directory.revoke_certificate, sha256, reason, at, event=event)
+
+    # --- held messages and events -----------------------------------------------------------------------
+
+    async def hold(self, held_: HeldRow, *, recipients: Sequence[str]) -> HeldRow:  # noqa: D102
+        return await self._db.write(held.hold, held_, recipients=recipients)
+
+    async def held(  # noqa: D102
+        self, kind: HeldKind, *, include_resolved: bool = False, limit: int = 100
+    ) -> list[HeldRow]:
+        return await self._db.read(held.held, kind, include_resolved=include_resolved, limit=limit)
+
+    async def held_one(self, held_id: str) -> HeldRow | None:  # noqa: D102
+        return await self._db.read(held.held_one, held_id)
+
+    async def resolve(self, held_id: str, resolution: str, reason: str, by: str, at: datetime) -> HeldRow:  # noqa: D102
+        return await self._db.write(held.resolve, held_id, resolution, reason, by, at)
+
+    async def append(self, event: EventRow) -> None:  # noqa: D102
+        await self._db.write(events.append, event)
+
+    async def events(self, *, document_id: str | None = None, limit: int = 100) -> list[EventRow]:  # noqa: D102
+        return await self._db.read(events.events, document_id=document_id, limit=limit)

@@ -1,0 +1,252 @@
+"""Which tables, columns and indexes the store has: one definition for SQLite and PostgreSQL.
+
+Moments are whole microseconds since 1970 (UTC) in a big integer, on both databases, so that they compare,
+sort and come back exactly alike. Text that is compared or sorted by byte (ids, codes, states) carries the
+"C" collation on PostgreSQL. Every query of the store is served by one of the indexes below; those over
+undelivered, unpublished and unresolved rows are partial, so they stay small beside millions of old rows.
+The migrations build the same schema (a test compares the two) and, beside it, the text index of documents.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from lienthong.domain.delivery import UNDELIVERED
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(sa.TypeDecorator[datetime]):
+    """An aware datetime, kept as microseconds since 1970-01-01T00:00Z; read back in UTC."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        """Microseconds; a zoneless datetime is a fault of ours and raises."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a zoneless moment was given to the store")
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
+        """The moment in UTC."""
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("serial", Serial, primary_key=True, autoincrement=True),  # order of acceptance; text index key
+    sa.Column("id", Key, nullable=False, unique=True),
+    sa.Column("identity", Key, nullable=False, unique=True),
+    sa.Column("sha256", Key, nullable=False, index=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("kind", Key, nullable=False),
+    sa.Column("business_type", sa.Integer, nullable=False),
+    sa.Column("sender", Key, nullable=False),
+    sa.Column("first_node", Key, nullable=False),
+    sa.Column("edxml_document_id", Key),
+    sa.Column("code_number", Key),
+    sa.Column("code_notation", sa.Text),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("folded", sa.Text, nullable=False),  # number and subject as `search.fold` makes them
+    sa.Column("lane", Key, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("promulgation_date", sa.Text),
+    sa.Column("signer_sha256", Key, nullable=False),
+    sa.Column("accepted_at", Instant, nullable=False),
+    sa.Column("published_at", Instant),
+    sa.Index(None, "edxml_document_id", "accepted_at"),
+    sa.Index(None, "code_number", "accepted_at"),
+    sa.Index(None, "accepted_at", "id"),
+    sa.Index(None, "sender", "accepted_at", "id"),
+    sqlite_autoincrement=True,
+)
+
+#: the same words in the partial indexes and in the queries, or SQLite would not see that the one fits the other
+unpublished = documents.c.published_at.is_(None)
+sa.Index(
+    "ix_documents_unpublished",
+    documents.c.accepted_at,
+    sqlite_where=unpublished,
+    postgresql_where=unpublished,
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("document_id", Key, sa.ForeignKey("documents.id"), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),  # order in which the sender wrote the recipients
+    sa.Column("recipient", Key, nullable=False),
+    sa.Column("state", Key, nullable=False),
+    sa.Column("error", Key),
+    sa.Column("error_detail", sa.Text),
+    sa.Column("status", Key),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("consigned_at", Instant),
+    sa.Column("handed_over_at", Instant),
+    sa.Column("node", Key, nullable=False),  # where it waits: the first node, then that of its newest hop
+    sa.Column("lane", Key, nullable=False),  # of the document, for `positions`
+    sa.Column("accepted_at", Instant, nullable=False),  # of the document, for the order of `documents`
+    sa.UniqueConstraint("document_id", "recipient"),
+    sa.Index(None, "recipient", "state", "consigned_at", "id"),
+    sa.Index(None, "recipient", "accepted_at", "document_id"),
+    sa.Index(None, "state", "accepted_at", "document_id"),
+)
+
+undelivered = deliveries.c.state.in_(
+    [sa.literal_column(f"'{state}'", sa.Text) for state in sorted(UNDELIVERED)]
+)
+sa.Index(
+    "ix_deliveries_waiting",
+    deliveries.c.node,
+    deliveries.c.lane,
+    deliveries.c.accepted_at,
+    deliveries.c.document_id,
+    sqlite_where=undelivered,
+    postgresql_where=undelivered,
+)
+sa.Index(
+    "ix_deliveries_stalled",
+    deliveries.c.updated_at,
+    deliveries.c.document_id,
+    sqlite_where=undelivered,
+    postgresql_where=undelivered,
+)
+
+hops = sa.Table(
+    "hops",
+    metadata,
+    sa.Column("document_id", Key, sa.ForeignKey("documents.id"), primary_key=True),
+    sa.Column("node", Key, primary_key=True),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("verdict", Key, nullable=False),
+    sa.Column("record", sa.LargeBinary, nullable=False),
+    sa.Column("digest", Key, nullable=False),
+    sa.Column("previous_digest", Key, nullable=False),
+)
+
+evidence = sa.Table(
+    "evidence",
+    metadata,
+    sa.Column("document_id", Key, sa.ForeignKey("documents.id"), primary_key=True),
+    sa.Column("kind", Key, primary_key=True),
+    sa.Column("recipient", Key, primary_key=True),  # "" for what concerns the whole document
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("xml", sa.LargeBinary, nullable=False),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("serial", Serial, primary_key=True, autoincrement=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("kind", Key, nullable=False),
+    sa.Column("document_id", Key),
+    sa.Column("subject", sa.Text),
+    sa.Column("detail", Json, nullable=False),
+    sa.Index(None, "document_id", "serial"),
+    sqlite_autoincrement=True,
+)
+
+held = sa.Table(
+    "held",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("kind", Key, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("node", Key, nullable=False),
+    sa.Column("lane", Key, nullable=False),
+    sa.Column("document_id", sa.Text),  # as the message claims: no key, no index, any length
+    sa.Column("code", Key, nullable=False),
+    sa.Column("detail", sa.Text),
+    sa.Column("message", sa.LargeBinary, nullable=False),
+    sa.Column("message_sha256", Key, nullable=False),
+    sa.Column("resolved_at", Instant),
+    sa.Column("resolution", Key),
+    sa.Column("reason", sa.Text),
+    sa.Column("resolved_by", sa.Text),
+    sa.Index(None, "kind", "at", "id"),
+)
+
+unresolved = held.c.resolved_at.is_(None)
+sa.Index(
+    "ix_held_unresolved",
+    held.c.kind,
+    held.c.at,
+    held.c.id,
+    sqlite_where=unresolved,
+    postgresql_where=unresolved,
+)
+sa.Index(
+    "uq_held_message",
+    held.c.kind,
+    held.c.node,
+    held.c.message_sha256,
+    unique=True,
+    sqlite_where=unresolved,
+    postgresql_where=unresolved,
+)
+
+agencies = sa.Table(
+    "agencies",
+    metadata,
+    sa.Column("code", Key, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("tier", sa.Text, nullable=False),
+    sa.Column("parent", Key),
+    sa.Column("aliases", Json, nullable=False),
+    sa.Column("status", Key, nullable=False),
+    sa.Column("successors", Json, nullable=False),
+    sa.Column("valid_from", sa.Date),
+    sa.Column("valid_to", sa.Date),
+    sa.Column("environment", Key, nullable=False),
+)
+
+certificates = sa.Table(
+    "certificates",
+    metadata,
+    sa.Column("sha256", Key, primary_key=True),
+    sa.Column("agency", Key, nullable=False),
+    sa.Column("purpose", Key, nullable=False),
+    sa.Column("role", Key, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("not_before", Instant, nullable=False),
+    sa.Column("not_after", Instant, nullable=False),
+    sa.Column("pem", sa.Text, nullable=False),
+    sa.Column("bound_at", Instant, nullable=False),
+    sa.Column("revoked_at", Instant),
+    sa.Column("revoke_reason", sa.Text),
+    sa.Index(None, "agency", "bound_at"),
+)
+
+#: one row, id 1: `agencies` rises with a change of agencies, `whole` also with one of certificates
+directory_versions = sa.Table(
+    "directory_versions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("agencies", sa.BigInteger, nullable=False),
+    sa.Column("whole", sa.BigInteger, nullable=False),
+)
