@@ -130,7 +130,9 @@ class PrivateNode:
     def environment(self) -> Mapping[str, str]:
         """The environment of the node; `rabbitmqctl` run with it talks to this node."""
         identity = self.identity
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("RABBITMQ_", "ERL_", "NOTIFY_"))}
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith(("RABBITMQ_", "ERL_", "NOTIFY_"))
+        }
         return inherited | {
             "HOME": str(self.data_dir),
             "RUNNING_UNDER_SYSTEMD": "true",  # the start script then becomes the server: one process, one pid
@@ -165,7 +167,9 @@ class PrivateNode:
         self._write_files()
         began = time.monotonic()
         try:
-            self._epmd = await self._spawn(find_epmd(), "-address", LOOPBACK, "-port", str(self.identity.epmd))
+            self._epmd = await self._spawn(
+                find_epmd(), "-address", LOOPBACK, "-port", str(self.identity.epmd)
+            )
             self._server = await self._spawn(str(program))
             (self.data_dir / "pid").write_text(str(self._server.pid))
             await self._until_ready(began + START_SECONDS)
@@ -228,7 +232,12 @@ class PrivateNode:
     # --- how it is done ---------------------------------------------------------------------------------
 
     def _prepare_folder(self) -> None:
-        for folder in (self.data_dir, self.data_dir / "database", self.data_dir / "generated", self.log_file.parent):
+        for folder in (
+            self.data_dir,
+            self.data_dir / "database",
+            self.data_dir / "generated",
+            self.log_file.parent,
+        ):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = (self.data_dir / "lock").open("w")
         try:
@@ -263,7 +272,13 @@ class PrivateNode:
         else:
             name = f"lienthong-{secrets.token_hex(4)}@localhost"
             identity = NodeIdentity(
-                name=name, user="lienthong", password=secrets.token_urlsafe(24), amqp=0, management=0, distribution=0, epmd=0
+                name=name,
+                user="lienthong",
+                password=secrets.token_urlsafe(24),
+                amqp=0,
+                management=0,
+                distribution=0,
+                epmd=0,
             )
         if self._amqp_port:
             identity = replace(identity, amqp=self._amqp_port)
@@ -313,7 +328,9 @@ class PrivateNode:
             if await self._answers():
                 return
             if time.monotonic() > deadline:
-                raise HubFault(f"the private RabbitMQ node is not up after {START_SECONDS:.0f} s:\n{self._log_tail(25)}")
+                raise HubFault(
+                    f"the private RabbitMQ node is not up after {START_SECONDS:.0f} s:\n{self._log_tail(25)}"
+                )
             await asyncio.sleep(0.1)
 
     async def _answers(self) -> bool:
@@ -340,7 +357,9 @@ def find_program() -> Path:
     for candidate in (*PROGRAMS, shutil.which("rabbitmq-server")):
         if candidate and os.access(candidate, os.X_OK):
             return Path(candidate)
-    raise HubFault("RabbitMQ is not installed: apt-get install rabbitmq-server (or run scripts/system-packages.sh demo)")
+    raise HubFault(
+        "RabbitMQ is not installed: apt-get install rabbitmq-server (or run scripts/system-packages.sh demo)"
+    )
 
 
 def find_epmd() -> str:

@@ -1,0 +1,181 @@
+"""How does a process stay connected to RabbitMQ? A link: one connection that is made again whenever it breaks.
+
+A link owns its connection and one `set_up` that opens what its user needs on it (channels, declarations,
+consumers). When anything on it breaks, the whole connection is dropped and built anew, at the next URL where there
+are several (a cluster), ever more slowly. So there is one road to a working state, the same at start and after a
+failure, and nothing is restored piecemeal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import random
+from collections.abc import Awaitable, Callable, Sequence
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from yarl import URL
+
+from lienthong.errors import HubFault
+
+log = structlog.get_logger(__name__)
+
+#: What a broken connection can raise from any call on it, besides CancelledError (see `lost_not_cancelled`).
+LINK_ERRORS: tuple[type[BaseException], ...] = (*CONNECTION_EXCEPTIONS, TimeoutError)
+
+CONNECT_SECONDS = 10.0
+SET_UP_SECONDS = 120.0
+HEARTBEAT_SECONDS = 15
+ALARM_POLL_SECONDS = 0.25
+STEADY_SECONDS = 5.0  #: a connection that lived this long was a good one: the next wait is short again
+
+SetUp = Callable[[AbstractConnection], Awaitable[None]]
+
+
+class Link:
+    """One connection to RabbitMQ, kept up until `close`. `name` appears in RabbitMQ's list of connections."""
+
+    def __init__(self, urls: Sequence[str], *, name: str, set_up: SetUp) -> None:
+        if not urls:
+            raise HubFault("no RabbitMQ URL is configured")
+        self._urls = tuple(urls)
+        self._name = name
+        self._set_up = set_up
+        self._up = asyncio.Event()
+        self._drop = asyncio.Event()
+        self._connection: AbstractConnection | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._last_fault = "not connected yet"
+        self.blocked = False
+
+    async def open(self, seconds: float) -> None:
+        """Start keeping the connection up; returns when it first is. `HubFault` when it is not within `seconds`."""
+        self._keeper = asyncio.create_task(self._keep(), name=f"amqp link {self._name}")
+        try:
+            await self.ready(seconds)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def ready(self, seconds: float) -> AbstractConnection:
+        """The connection, once it is up and set up. `HubFault` when that takes longer than `seconds`."""
+        if not self._up.is_set():
+            try:
+                await asyncio.wait_for(self._up.wait(), seconds)
+            except TimeoutError:
+                raise HubFault(f"RabbitMQ is not reachable: {self._last_fault}") from None
+        if self._connection is None:
+            raise HubFault("the link to RabbitMQ is closed")
+        return self._connection
+
+    def drop(self, reason: str) -> None:
+        """Something on the connection is broken: build it anew."""
+        if self._up.is_set():
+            log.warning("broker.link_dropped", link=self._name, reason=reason)
+        self._up.clear()
+        self._drop.set()
+
+    def drop_with(self, channel: AbstractChannel) -> None:
+        """Drop the connection when the broker closes `channel`."""
+
+        def closed(_: object, exception: BaseException | None) -> None:
+            if self._up.is_set():
+                self.drop(f"channel closed: {exception!r}")
+
+        channel.close_callbacks.add(closed)
+
+    async def close(self) -> None:
+        """Close the connection and keep it closed."""
+        self._up.clear()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+            self._keeper = None
+
+    async def _keep(self) -> None:
+        failures = 0
+        loop = asyncio.get_running_loop()
+        for url in itertools.cycle(self._urls):
+            began = loop.time()
+            try:
+                await self._once(url)
+            except LINK_ERRORS as error:
+                self._last_fault = f"{type(error).__name__}: {error}"
+                log.warning("broker.link_failed", link=self._name, failure=self._last_fault, attempt=failures)
+            except asyncio.CancelledError:
+                if not lost_not_cancelled():
+                    raise
+            except HubFault as fault:
+                self._last_fault = str(fault)
+                log.warning("broker.link_failed", link=self._name, failure=self._last_fault, attempt=failures)
+            except Exception as error:  # whatever set-up raises, the link must not end in silence
+                self._last_fault = repr(error)
+                log.exception("broker.link_set_up_failed", link=self._name)
+            failures = 0 if loop.time() - began > STEADY_SECONDS else failures + 1
+            await asyncio.sleep(min(0.1 * 2.0**failures, 5.0) * random.uniform(0.8, 1.2))
+
+    async def _once(self, url: str) -> None:
+        """Connect, set up, and stay until the connection is gone."""
+        self._drop.clear()
+        address = URL(url).update_query(heartbeat=HEARTBEAT_SECONDS)
+        connection = await aio_pika.connect(
+            address, timeout=CONNECT_SECONDS, client_properties={"connection_name": self._name}
+        )
+        try:
+            async with asyncio.timeout(SET_UP_SECONDS):
+                await self._set_up(connection)
+            self._connection = connection
+            self._up.set()
+            log.info("broker.link_up", link=self._name)
+            await self._until_down(connection)
+        finally:
+            self._up.clear()
+            self.blocked = False
+            self._connection = None
+            with contextlib.suppress(*LINK_ERRORS):
+                await asyncio.wait_for(connection.close(), CONNECT_SECONDS)
+
+    async def _until_down(self, connection: AbstractConnection) -> None:
+        transport = connection.transport
+        if transport is None:
+            return
+        closing = transport.connection.closing
+        dropped = asyncio.ensure_future(self._drop.wait())
+        try:
+            while True:
+                done, _ = await asyncio.wait(
+                    (closing, dropped), timeout=ALARM_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                if done:
+                    return
+                await self._notice_alarm(transport.connection.ready)
+        finally:
+            dropped.cancel()
+            closing.cancel()
+
+    async def _notice_alarm(self, ready: Callable[[], Awaitable[None]]) -> None:
+        """aiormq keeps connection.blocked to itself, except that `ready` waits while it lasts."""
+        try:
+            async with asyncio.timeout(0.05):
+                await ready()
+            blocked = False
+        except TimeoutError:
+            blocked = True
+        if blocked != self.blocked:
+            self.blocked = blocked
+            report = log.error if blocked else log.info
+            report("broker.publishers_blocked" if blocked else "broker.publishers_unblocked", link=self._name)
+
+
+def lost_not_cancelled() -> bool:
+    """Inside `except CancelledError`: whether it came from a lost connection.
+
+    aiormq ends the calls in flight on a broken connection with CancelledError although nobody cancelled the task
+    that made them; taken for a cancellation it would end that task in silence.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() == 0

@@ -1,0 +1,105 @@
+"""How is a message handed to RabbitMQ so that it is either confirmed or known not to be?
+
+Persistent, mandatory, confirmed, with any number in flight at once. A publish ends in one of two ways: it returns,
+and the message is on disk in a queue (in a cluster on a majority), or it raises `HubFault` and the caller must take
+it for not sent, though it may have been: consumers are idempotent, so publishing again does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from uuid import uuid4
+
+import structlog
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import DeliveryError, PublishError
+
+from lienthong.broker.connection import LINK_ERRORS, Link, lost_not_cancelled
+from lienthong.errors import HubFault
+
+log = structlog.get_logger(__name__)
+
+ATTEMPT = "attempt"  #: the header that counts tries, from 0
+#: RabbitMQ 4 closes the channel over 16 MiB, 3.10 over 128 MiB, and every publish in flight fails with it.
+MAX_BODY = 16 * 1024 * 1024
+
+
+class Publisher:
+    """Publishing over one link of its own, so that an alarm that blocks it never blocks consuming."""
+
+    def __init__(self, urls: Sequence[str], *, confirm_seconds: float, max_body: int = MAX_BODY) -> None:
+        self.link = Link(urls, name="lienthong publish", set_up=self._set_up)
+        self._confirm_seconds = confirm_seconds
+        self._max_body = max_body
+        self._confirmed: AbstractChannel | None = None
+        self._unconfirmed: AbstractChannel | None = None
+
+    async def _set_up(self, connection: AbstractConnection) -> None:
+        self._confirmed = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        self._unconfirmed = await connection.channel(publisher_confirms=False)
+        self.link.drop_with(self._confirmed)
+        self.link.drop_with(self._unconfirmed)
+
+    async def publish(self, exchange: str, routing_key: str, body: bytes, *, attempt: int = 0) -> None:
+        """Return when the broker has confirmed the message; raise `HubFault` otherwise, always within the time set."""
+        if len(body) > self._max_body:
+            raise HubFault(
+                f"a transit message of {len(body)} bytes exceeds {self._max_body}: documents travel as blobs"
+            )
+        if self.link.blocked:
+            raise HubFault("RabbitMQ holds publishers back (memory or disk alarm)")
+        message = Message(
+            body,
+            message_id=uuid4().hex,  # ties a returned message to its publish
+            delivery_mode=DeliveryMode.PERSISTENT,
+            headers={ATTEMPT: attempt},
+        )
+        try:
+            async with asyncio.timeout(self._confirm_seconds):
+                await self._send(exchange, routing_key, message)
+        except PublishError as error:
+            raise HubFault(f"no queue takes messages for {routing_key}") from error
+        except DeliveryError as error:
+            raise HubFault(f"RabbitMQ refused a message for {routing_key}") from error
+        except TimeoutError as error:
+            raise HubFault(f"RabbitMQ did not confirm a message for {routing_key} in time") from error
+        except LINK_ERRORS as error:
+            raise HubFault(
+                f"the connection broke before RabbitMQ confirmed a message for {routing_key}"
+            ) from error
+        except asyncio.CancelledError as error:
+            if not lost_not_cancelled():
+                raise
+            raise HubFault(
+                f"the connection broke before RabbitMQ confirmed a message for {routing_key}"
+            ) from error
+
+    async def _send(self, exchange: str, routing_key: str, message: Message) -> None:
+        await self.link.ready(self._confirm_seconds)
+        if self._confirmed is None:
+            raise HubFault("the link to RabbitMQ is closed")
+        target = await self._confirmed.get_exchange(exchange, ensure=False)
+        await target.publish(message, routing_key, mandatory=True)
+
+    async def announce(self, exchange: str, body: bytes) -> None:
+        """Tell whoever listens now; lost without an error when nobody does or the broker is away."""
+        if self.link.blocked or self._unconfirmed is None:
+            return
+        try:
+            async with asyncio.timeout(1):
+                await self.link.ready(1)
+                target = await self._unconfirmed.get_exchange(exchange, ensure=False)
+                await target.publish(Message(body), "", mandatory=False)
+        except (*LINK_ERRORS, HubFault) as error:
+            log.debug("broker.notification_lost", failure=repr(error))
+        except asyncio.CancelledError:
+            if not lost_not_cancelled():
+                raise
+
+    async def close(self) -> None:
+        """Close the link; publishes in flight raise `HubFault`."""
+        with contextlib.suppress(*LINK_ERRORS):
+            await self.link.close()
