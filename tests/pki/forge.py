@@ -10,7 +10,7 @@ import base64
 import hashlib
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
@@ -49,8 +49,9 @@ def certificate_base64(key: SigningKey) -> str:
 
 def forge(
     package: bytes,
-    key: SigningKey | dsa.DSAPrivateKey | ed25519.Ed25519PrivateKey,
+    key: SigningKey,
     *,
+    private: object | None = None,
     transforms: tuple[str, ...] = (ENVELOPED, EXCLUSIVE),
     transform_content: str = "",
     canonicalization: str = EXCLUSIVE,
@@ -65,37 +66,39 @@ def forge(
     attributes: str = "",
     place: bytes = HEADER_END,
 ) -> bytes:
-    """`package` with a signature before `place`. `covered`: what the digest is over, else the whole file."""
+    """`package` with a signature before `place`. `covered`: what the digest is over, else the whole file.
+    `private`: what signs, when it is not `key`'s own.
+    """
     inclusive = canonicalization.startswith(INCLUSIVE)
     content = canonical(package, exclusive=EXCLUSIVE in transforms) if covered is None else covered
     value = base64.b64encode(hashlib.new(_HASHES.get(digest, "sha256"), content).digest()).decode()
     steps = "".join(f'<Transform Algorithm="{step}">{transform_content}</Transform>' for step in transforms)
-    method = method or _method(key)
+    private = private or key.private_key
+    method = method or _method(private)
     signed_info = (
         f'<SignedInfo><CanonicalizationMethod Algorithm="{canonicalization}"/><SignatureMethod Algorithm="{method}"/>'
         f'<Reference URI="{uri}"><Transforms>{steps}</Transforms><DigestMethod Algorithm="{digest}"/>'
         f"<DigestValue>{value}</DigestValue></Reference>{references}</SignedInfo>"
     )
     if key_info is None:
-        key_info = f"<KeyInfo><X509Data><X509Certificate>{certificate_base64(key)}</X509Certificate></X509Data></KeyInfo>"
+        certificate = f"<X509Certificate>{certificate_base64(key)}</X509Certificate>"
+        key_info = f"<KeyInfo><X509Data>{certificate}</X509Data></KeyInfo>"
     shell = f'<Signature xmlns="{DSIG}"{attributes}>{before}{signed_info}'
     head, _, tail = package.rpartition(place)
     draft = etree.fromstring(head + f"{shell}</Signature>".encode() + place + tail)  # noqa: TID251
     (element,) = draft.iter(f"{{{DSIG}}}SignedInfo")
     octets = etree.tostring(element, method="c14n", exclusive=not inclusive, with_comments=False)
-    signature = base64.b64encode(_raw_signature(key, octets, method)).decode()
+    signature = base64.b64encode(_raw_signature(private, octets, method)).decode()
     block = f"{shell}<SignatureValue>{signature}</SignatureValue>{key_info}{inside}</Signature>"
     return head + block.encode() + place + tail
 
 
-def _method(key: object) -> str:
-    private = key.private_key if isinstance(key, SigningKey) else key
+def _method(private: object) -> str:
     return MORE + ("rsa-sha256" if isinstance(private, rsa.RSAPrivateKey) else "ecdsa-sha256")
 
 
-def _raw_signature(key: object, octets: bytes, method: str) -> bytes:
-    private = key.private_key if isinstance(key, SigningKey) else key
-    algorithm: hashes.HashAlgorithm = hashes.SHA1() if method.endswith("sha1") else hashes.SHA256()
+def _raw_signature(private: object, octets: bytes, method: str) -> bytes:
+    algorithm: hashes.HashAlgorithm = hashes.SHA1() if method.endswith("sha1") else hashes.SHA256()  # noqa: S303
     if isinstance(private, rsa.RSAPrivateKey):
         return private.sign(octets, padding.PKCS1v15(), algorithm)
     if isinstance(private, ec.EllipticCurvePrivateKey):

@@ -36,6 +36,8 @@ _HEADER: Final = f"{{{EDXML}}}edXMLHeader"
 SIGNATURE: Final = f"{{{DSIG}}}Signature"
 #: certificates in X509Data: a leaf and the authorities above it
 _MAX_CERTIFICATES: Final = 6
+#: bytes of one, DER; the agencies' are about 2,000, and what is larger is meant to cost time
+_MAX_CERTIFICATE_BYTES: Final = 16_384
 
 _ids = etree.XPath(
     "//@*[local-name()='Id' or local-name()='ID' or local-name()='id' or local-name()='iD']",
@@ -183,11 +185,19 @@ def check_shape(root: etree._Element, signature: etree._Element) -> Shape:
         document_reference=document,
         properties_reference=properties,
         signed_properties=signed,
-        certificates=tuple(
-            base64.b64decode(element.text or "")
-            for element in key_info[0].iterchildren(f"{{{DSIG}}}X509Certificate")
-        ),
+        certificates=_certificates(key_info[0]),
     )
+
+
+def _certificates(x509_data: etree._Element) -> tuple[bytes, ...]:
+    found = [
+        base64.b64decode(element.text or "")
+        for element in x509_data.iterchildren(f"{{{DSIG}}}X509Certificate")
+    ]
+    if max(map(len, found)) > _MAX_CERTIFICATE_BYTES:
+        detail = f"a certificate of more than {_MAX_CERTIFICATE_BYTES} bytes"
+        raise Refusal(Code.CERTIFICATE_UNTRUSTED, field="X509Certificate", detail=detail)
+    return tuple(found)
 
 
 def transforms(reference: etree._Element) -> list[str]:
