@@ -92,6 +92,7 @@ class FakeHub(_Failing):
         self.cancelled = asyncio.Event()
         self.watching = 0
         self.watch_changed = asyncio.Condition()
+        self.fetch_closed = asyncio.Event()
         self.piece = 700_000  # bytes per piece of a fetch
 
     # --- for tests --------------------------------------------------------------------------------------
@@ -212,8 +213,11 @@ class FakeHub(_Failing):
         return found[0], self._pieces(self.contents[found[0].document.id], offset)
 
     async def _pieces(self, data: bytes, offset: int) -> AsyncIterator[bytes]:
-        for start in range(offset, len(data), self.piece):
-            yield data[start : start + self.piece]
+        try:
+            for start in range(offset, len(data), self.piece):
+                yield data[start : start + self.piece]
+        finally:
+            self.fetch_closed.set()
 
     async def acknowledge(self, caller: Caller, delivery_id: str, evidence: bytes) -> DeliveryRow:
         self._enter("acknowledge")

@@ -52,14 +52,14 @@ class Running:
         self.hub.bind(peers.operator.der, agency=None, role="operator")
         self.administration = FakeAdministration(self.hub)
         self.registry = CollectorRegistry()
-        tls = TlsFiles(
+        self.tls = TlsFiles(
             certificate=peers.server.certificate, key=peers.server.key, client_authority=peers.authority.pem
         )
         self.server = RpcServer(
             self.hub,  # type: ignore[arg-type]
             self.administration,  # type: ignore[arg-type]
             address="127.0.0.1:0",
-            tls=tls,
+            tls=self.tls,
             limits=limits,
             registry=self.registry,
         )

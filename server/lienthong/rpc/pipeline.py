@@ -3,6 +3,9 @@
 Requests are decoded inside the stages, so that bytes which are no protobuf are refused like any other request. Each
 message of a stream has to arrive, or be taken by the client, within the idle limit. Responses are written here rather
 than yielded to grpcio: it leaves the generator of a cancelled call to the garbage collector, we close it at once.
+
+A client that takes nothing keeps its stream, one message and the final status in grpc core until it reads, leaves or
+its connection ages; what the hub holds for the call (an open blob, a subscription) is given back at the idle limit.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class AdminServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """What an operator can see and do. Refused with NOT_PERMITTED for everyone else.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -112,10 +113,12 @@ class AdminServiceStub:
 
 
 class AdminServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """What an operator can see and do. Refused with NOT_PERMITTED for everyone else.
+    """
 
     def ListQueues(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Routing queues per node and lane, with the age of what waits in them.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -128,7 +131,8 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetHeld(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """One held message with its exact bytes and what is known of its document.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -141,55 +145,64 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FindDocuments(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Documents by number, words of the subject, sender, recipient, state and time; newest first.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetDocument(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """One document with its deliveries, their hops, and its events.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExportEvidence(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """The document and all its evidence, file by file: what an auditor verifies without the hub.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAgencies(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """The directory; test agencies on request.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PutAgencies(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Adds or replaces agencies by code, all or none. At most about 1 MiB a call: send long lists in parts, parents first.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CloseAgency(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Closes an agency: documents to it are refused, naming the successors.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListCertificates(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Certificates bound to agencies (for signing, for connecting) and to operators.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BindCertificate(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Binds a certificate by its fingerprint; the same binding again changes nothing.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeCertificate(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Ends a binding for good, at once.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -202,7 +215,8 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListEvents(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """The event log: of one document oldest first, without one the newest.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -294,7 +308,8 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
-    """Missing associated documentation comment in .proto file."""
+    """What an operator can see and do. Refused with NOT_PERMITTED for everyone else.
+    """
 
     @staticmethod
     def ListQueues(request,

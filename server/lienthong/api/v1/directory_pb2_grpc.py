@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class DirectoryServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """For agencies and operators.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -47,7 +48,8 @@ class DirectoryServiceStub:
 
 
 class DirectoryServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """For agencies and operators.
+    """
 
     def SearchAgencies(self, request, context):
         """By code or by words of the name, diacritics ignored. Test agencies are left out.
@@ -85,7 +87,8 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DirectoryService:
-    """Missing associated documentation comment in .proto file."""
+    """For agencies and operators.
+    """
 
     @staticmethod
     def SearchAgencies(request,

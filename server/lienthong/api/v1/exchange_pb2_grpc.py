@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class ExchangeServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """What an agency can do with documents. Refused with NOT_PERMITTED for operators.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -72,10 +73,12 @@ class ExchangeServiceStub:
 
 
 class ExchangeServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """What an agency can do with documents. Refused with NOT_PERMITTED for operators.
+    """
 
     def Submit(self, request_iterator, context):
         """Takes one signed edXML package. Answers only after it is durable; the same bytes again get the same answer.
+        Chunks of at most 1 MiB, no pause over 30 s, uncompressed (packages are zipped inside).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -170,7 +173,8 @@ def add_ExchangeServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExchangeService:
-    """Missing associated documentation comment in .proto file."""
+    """What an agency can do with documents. Refused with NOT_PERMITTED for operators.
+    """
 
     @staticmethod
     def Submit(request_iterator,
