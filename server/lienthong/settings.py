@@ -79,10 +79,8 @@ class BrokerSettings(_Section):
     """Folder of the private node's data."""
     management_url: str = Field(default="", repr=False)
     """HTTP URL of the management interface, for queue details; empty: none."""
-    prefetch_express: Count = 8
-    """Messages a relay takes ahead from the express lanes."""
-    prefetch_normal: Count = 16
-    """Messages a relay takes ahead from the normal lanes."""
+    confirm_seconds: Seconds = 15.0
+    """A publish that RabbitMQ has not confirmed in this time is taken for lost and done again."""
     retry_delays: Annotated[tuple[Count, ...], Field(min_length=1)] = (30, 60, 120, 240, 480)
     """Seconds before each further try; after the last one the message is a dead letter."""
 
@@ -111,9 +109,9 @@ class LimitSettings(_Section):
     """Bytes of one edXML package."""
     inline_bytes: Bytes = 262_144
     """Up to this size a document's bytes travel in the transit message; larger ones by reference."""
-    rate: Annotated[float, Field(ge=0)] = 50.0
-    """Calls per second and caller, kept up; 0: no limit."""
-    burst: Count = 200
+    rate: Annotated[float, Field(gt=0)] = 100.0
+    """Calls per second and caller, kept up."""
+    burst: Count = 400
     """Calls a caller may make at once before `rate` holds."""
 
 
@@ -122,8 +120,10 @@ class RelaySettings(_Section):
 
     keys: Path = Path("nodes")
     """Folder of the relay keys: NODE.pem with key and certificate."""
-    concurrency: Count = 8
-    """Messages in work at once in one process."""
+    express_concurrency: Count = 4
+    """Messages of express lanes in work at once in one process."""
+    normal_concurrency: Count = 4
+    """Messages of normal lanes in work at once in one process."""
     metrics_listen: HostPort | Literal[""] = ""
     """Address and port of the relay's /metrics; empty: none."""
 

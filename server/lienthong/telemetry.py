@@ -1,7 +1,8 @@
 """How the programs tell what they do: the log's form, the metrics' names, and the page they are read from.
 
 The log goes to standard error: an event name and fields, ids always (`document_id`, `node`, `delivery_id`).
-Every metric of the project is defined here, once; `docs/operations.md` says what to watch.
+The metrics of documents, hops and the broker are defined here; those of gRPC calls in `rpc/metrics.py`.
+`docs/operations.md` says what to watch.
 """
 
 from __future__ import annotations
@@ -12,56 +13,35 @@ from collections.abc import Callable
 from typing import Literal, TextIO
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "console"]
 
-#: what this process counts; /metrics shows it
-REGISTRY = CollectorRegistry()
-
 #: edges fit for work between a millisecond and a minute
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
-CALLS = Counter(
-    "lienthong_calls", "gRPC calls by method and outcome (OK or a catalogue code)", ["method", "code"],
-    registry=REGISTRY,
-)  # fmt: skip
-CALL_SECONDS = Histogram(
-    "lienthong_call_seconds", "Time of gRPC calls, streams apart", ["method"],
-    buckets=_SECONDS, registry=REGISTRY,
-)  # fmt: skip
-DOCUMENTS = Counter(
-    "lienthong_documents", "Submissions by result: accepted, repeated or a catalogue code", ["result"],
-    registry=REGISTRY,
-)  # fmt: skip
 HOPS = Counter(
     "lienthong_hops", "Transit messages worked on by lane and outcome (done, retry, requeue)",
-    ["lane", "outcome"], registry=REGISTRY,
+    ["lane", "outcome"],
 )  # fmt: skip
 HOP_SECONDS = Histogram(
     "lienthong_hop_seconds", "Time from taking a transit message to its outcome", ["lane"],
-    buckets=_SECONDS, registry=REGISTRY,
+    buckets=_SECONDS,
 )  # fmt: skip
-WAITING = Gauge("lienthong_documents_waiting", "Documents on their way, by lane", ["lane"], registry=REGISTRY)
+WAITING = Gauge("lienthong_documents_waiting", "Documents on their way, by lane", ["lane"])
 OLDEST_SECONDS = Gauge(
     "lienthong_oldest_waiting_seconds", "Age of the oldest document on its way, by lane", ["lane"],
-    registry=REGISTRY,
 )  # fmt: skip
 HELD = Gauge(
     "lienthong_held", "Unresolved held messages by kind (at most 100 are counted)", ["kind"],
-    registry=REGISTRY,
 )  # fmt: skip
 UNPUBLISHED = Gauge(
     "lienthong_unpublished", "Accepted documents no broker has confirmed yet (at most 100 are counted)",
-    registry=REGISTRY,
 )  # fmt: skip
-BROKER_CONNECTED = Gauge(
-    "lienthong_broker_connected", "1 while this process is connected to the broker", registry=REGISTRY
-)
+BROKER_CONNECTED = Gauge("lienthong_broker_connected", "1 while this process is connected to the broker")
 BROKER_BLOCKED = Gauge(
     "lienthong_broker_blocked", "1 while the broker holds publishers back (memory or disk alarm)",
-    registry=REGISTRY,
 )  # fmt: skip
 
 
@@ -112,7 +92,7 @@ def bind(**fields: str) -> None:
 
 def serve_metrics(host: str, port: int) -> Callable[[], None]:
     """Serve /metrics from a thread; returns what stops it. Raises OSError when the port is taken."""
-    server, thread = start_http_server(port, addr=host, registry=REGISTRY)
+    server, thread = start_http_server(port, addr=host)
 
     def stop() -> None:
         server.shutdown()

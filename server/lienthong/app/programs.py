@@ -1,0 +1,207 @@
+"""Which part is made of which: the composition root, a straight line for each program.
+
+settings -> telemetry -> trust -> store -> blobs -> broker -> hub or relay -> rpc -> serve -> stop in reverse.
+SIGTERM or SIGINT end a program: health says NOT_SERVING, nothing new is taken, what is in hand is finished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from lienthong import telemetry
+from lienthong.app.background import declare_nodes, gauge, measured, serve_nodes
+from lienthong.app.readiness import notify, stop_on_signals
+from lienthong.app.trust_files import NodeKeys, TrustFiles
+from lienthong.blobs import open_blobs
+from lienthong.broker import RabbitBroker
+from lienthong.edxml.bounds import Limits
+from lienthong.errors import HubFault
+from lienthong.hub.accept import Acceptance
+from lienthong.hub.administration import Administration
+from lienthong.hub.application import Hub
+from lienthong.hub.deadletters import DeadLetters
+from lienthong.hub.dispatch import Dispatcher
+from lienthong.hub.held import HeldMessages
+from lienthong.hub.inbox import Inbox
+from lienthong.hub.knowledge import Knowledge
+from lienthong.hub.ports import Blobs, Broker, Store
+from lienthong.hub.reconcile import Patience, Reconciler
+from lienthong.hub.relay import Relay
+from lienthong.hub.verification import Verification
+from lienthong.rpc.limits import RpcLimits
+from lienthong.rpc.server import RpcServer, TlsFiles
+from lienthong.settings import Settings, SettingsError
+from lienthong.signing.keys import SigningKey
+from lienthong.store import open_store
+
+log = structlog.get_logger(__name__)
+
+
+def now() -> datetime:
+    """The clock of every part."""
+    return datetime.now(UTC)
+
+
+async def run_hub(settings: Settings) -> None:
+    """The gRPC server and its background work, until a signal. Serves while the broker is away, too."""
+    _check(settings)
+    stop = stop_on_signals()
+    async with AsyncExitStack() as stack:
+        trusts = TrustFiles(settings.trust)
+        store, blobs, broker = await _open(settings, stack)
+        knowledge = Knowledge(store, trusts.load)
+        await knowledge.refresh()
+        limits = Limits(max_bytes=settings.limits.max_package)
+        verification = Verification(knowledge, now, limits)
+        dispatcher = Dispatcher(store, blobs, broker, now, inline_limit=settings.limits.inline_bytes)
+        patience = Patience(
+            every=settings.reconcile.every,
+            unpublished_after=settings.reconcile.unpublished_after,
+            stalled_after=settings.reconcile.stalled_after,
+        )
+        reconciler = Reconciler(store, dispatcher, now, patience)
+        inbox = Inbox(store=store, blobs=blobs, verification=verification, clock=now)
+        acceptance = Acceptance(
+            store=store,
+            blobs=blobs,
+            verification=verification,
+            dispatcher=dispatcher,
+            key=SigningKey.from_pem(_read(settings.hub.signing_key)),
+            clock=now,
+            limits=limits,
+        )
+        hub = Hub(
+            store=store,
+            knowledge=knowledge,
+            acceptance=acceptance,
+            inbox=inbox,
+            max_package=settings.limits.max_package,
+        )
+        administration = Administration(
+            store=store,
+            blobs=blobs,
+            broker=broker,
+            knowledge=knowledge,
+            held=HeldMessages(store, broker, dispatcher, now),
+            reconciler=reconciler,
+            clock=now,
+        )
+        server = _server(settings, hub, administration)
+        dead_letters = DeadLetters(store, knowledge, now)
+
+        attach = (
+            lambda: broker.subscribe(inbox.notified),
+            lambda: broker.collect_dead(dead_letters.handle),
+        )
+        _serve_metrics(settings.hub.metrics_listen, stack)
+        ending = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            for work in (
+                knowledge.run(ending, every=settings.trust.refresh_every),
+                dispatcher.run(ending),
+                reconciler.run(ending),
+                declare_nodes(broker, knowledge, attach, ending),
+                gauge(store, broker, server, ending),
+            ):
+                group.create_task(work)
+            port = await server.start()
+            log.info("hub.serving", address=settings.hub.listen, port=port, agencies=len(hub.directory))
+            notify("READY=1")
+            await stop.wait()
+            notify("STOPPING=1")
+            log.info("hub.stopping")
+            await server.stop(settings.hub.stop_grace)
+            ending.set()
+    log.info("hub.stopped")
+
+
+async def run_relay(settings: Settings, patterns: Sequence[str] = ("*",)) -> None:
+    """The hops of every node whose code matches a pattern and whose key is here, until a signal."""
+    _check(settings)
+    stop = stop_on_signals()
+    async with AsyncExitStack() as stack:
+        trusts = TrustFiles(settings.trust)
+        store, blobs, broker = await _open(settings, stack)
+        knowledge = Knowledge(store, trusts.load)
+        await knowledge.refresh()
+        keys = NodeKeys(settings.relay.keys)
+        verification = Verification(knowledge, now, Limits(max_bytes=settings.limits.max_package))
+        relay = Relay(
+            store=store,
+            blobs=blobs,
+            broker=broker,
+            verification=verification,
+            keys=keys.key,
+            clock=now,
+            inline_limit=settings.limits.inline_bytes,
+        )
+        _serve_metrics(settings.relay.metrics_listen, stack)
+        handler = measured(relay.handle)
+        ending = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(knowledge.run(ending, every=settings.trust.refresh_every))
+            group.create_task(serve_nodes(broker, knowledge, keys, patterns, handler, ending))
+            await stop.wait()
+            notify("STOPPING=1")
+            log.info("relay.stopping")
+            ending.set()
+            await broker.stop_consuming()
+    log.info("relay.stopped")
+
+
+# --- what both share ------------------------------------------------------------------------------------
+
+
+def _check(settings: Settings) -> None:
+    if not settings.broker.urls:
+        raise SettingsError(
+            "broker.urls is empty: give AMQP URLs, or let `lienthong up` start a private node"
+        )
+
+
+async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Store, Blobs, Broker]:
+    store = open_store(settings.store.url)
+    stack.push_async_callback(store.close)
+    blobs = open_blobs(settings.blobs.url)
+    broker = RabbitBroker(
+        settings.broker.urls,
+        management_url=settings.broker.management_url or None,
+        retry_delays=settings.broker.retry_delays,
+        express_concurrency=settings.relay.express_concurrency,
+        normal_concurrency=settings.relay.normal_concurrency,
+        confirm_seconds=settings.broker.confirm_seconds,
+    )
+    stack.push_async_callback(broker.close)
+    return store, blobs, broker
+
+
+def _server(settings: Settings, hub: Hub, administration: Administration) -> RpcServer:
+    tls = TlsFiles(
+        certificate=_read(settings.hub.certificate),
+        key=_read(settings.hub.key),
+        client_authority=_read(settings.hub.client_ca),
+    )
+    limits = RpcLimits(calls_per_second=settings.limits.rate, calls_burst=settings.limits.burst)
+    return RpcServer(hub, administration, address=settings.hub.listen, tls=tls, limits=limits)
+
+
+def _serve_metrics(listen: str, stack: AsyncExitStack) -> None:
+    if listen:
+        host, _, port = listen.rpartition(":")
+        try:
+            stack.callback(telemetry.serve_metrics(host.strip("[]"), int(port)))
+        except OSError as error:
+            raise HubFault(f"cannot serve metrics on {listen}: {error.strerror}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error

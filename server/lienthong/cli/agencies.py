@@ -1,0 +1,256 @@
+"""`lienthong agencies` and `lienthong certificates`: who takes part, and whose certificate counts for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from lienthong.api.v1 import admin_pb2, common_pb2
+from lienthong.cli import output
+from lienthong.cli.operator import Operator, command, group
+from lienthong.domain.agency import Agency, AgencyStatus, Environment
+from lienthong.domain.directory_file import check_code, read_agencies, write_agencies
+from lienthong.errors import Code, Refusal
+
+BATCH = 1_000  # agencies per call of an import: well under the hub's bound of 1 MiB per message
+
+AGENCY_COLUMNS: list[output.Column] = [
+    ("CODE", output.field("code")),
+    ("NAME", output.field("name")),
+    ("TIER", output.field("tier")),
+    ("PARENT", output.field("parent")),
+    ("STATUS", output.field("status")),
+    ("OTHER CODES", output.field("aliases")),
+    ("SUCCESSORS", output.field("successors")),
+]
+
+CERTIFICATE_COLUMNS: list[output.Column] = [
+    ("AGENCY", lambda row: row["agency"] or "(operator)"),
+    ("PURPOSE", output.field("purpose")),
+    ("SHA-256", output.field("sha256")),
+    ("SUBJECT", output.field("subject")),
+    ("VALID TO", output.moment("not_after")),
+    ("REVOKED", lambda row: " ".join(filter(None, (output.local(row["revoked_at"]), row["revoke_reason"])))),
+]
+
+
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why: kept in the event log.", prompt=False)]
+CodeArgument = Annotated[str, typer.Argument(metavar="CODE", help="Agency code, old or new form.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the two groups to the program."""
+    _agencies(group(app, "agencies", "The directory: list, add, close, import, export."))
+    _certificates(group(app, "certificates", "Certificates bound to agencies: list, bind, revoke."))
+
+
+def _agencies(app: typer.Typer) -> None:
+    @command(
+        app,
+        "list",
+        examples="lienthong agencies list binh son\nlienthong agencies list --tier commune --json",
+    )
+    async def _list(
+        operator: Operator,
+        text: Annotated[list[str] | None, typer.Argument(help="Part of a code, or words of a name.")] = None,
+        tier: Annotated[str, typer.Option(help="Only this tier, as the directory names it.")] = "",
+        test: Annotated[bool, typer.Option("--test", help="Test agencies too.")] = False,
+    ) -> None:
+        """List agencies."""
+        request = admin_pb2.ListAgenciesRequest(text=" ".join(text or ()), tier=tier, include_test=test)
+        answer = await operator.ask(operator.stub.ListAgencies, request)
+        operator.show(answer.agencies, AGENCY_COLUMNS, nothing="No agency matches.")
+
+    @command(
+        app,
+        "add",
+        examples="lienthong agencies add H48.31.05 --name 'UBND xã Bình Minh' --tier commune --parent H48.31"
+        " --alias 000.05.31.H48 --reason 'QĐ 12/2020'",
+    )
+    async def _add(
+        operator: Operator,
+        code: CodeArgument,
+        name: Annotated[str, typer.Option(help="Full name.")],
+        tier: Annotated[str, typer.Option(help="Tier, as the directory names it.")],
+        reason: ReasonOption,
+        parent: Annotated[str, typer.Option(help="Code of the agency above; none: a root.")] = "",
+        alias: Annotated[list[str] | None, typer.Option(help="Another code of it; may be repeated.")] = None,
+        valid_from: Annotated[str, typer.Option(help="yyyy-MM-dd", metavar="DATE")] = "",
+        test: Annotated[bool, typer.Option("--test", help="A test agency, hidden from pickers.")] = False,
+    ) -> None:
+        """Add an agency, or replace the one of this code.
+
+        Its keys come next: `lienthong init` makes development ones; `certificates bind` takes the agency's own.
+        """
+        agency = Agency(
+            code=check_code(code),
+            name=name,
+            tier=tier,
+            parent=check_code(parent) if parent else None,
+            aliases=tuple(check_code(other) for other in alias or ()),
+            valid_from=_date(valid_from),
+            environment=Environment.TEST if test else Environment.PRODUCTION,
+        )
+        request = admin_pb2.PutAgenciesRequest(agencies=[to_message(agency)], reason=reason)
+        answer = await operator.ask(operator.stub.PutAgencies, request)
+        operator.done(answer, f"{code} is in the directory (version {answer.version}).")
+
+    @command(
+        app,
+        "close",
+        examples="lienthong agencies close H48.31 --successor H48.31.05 --reason 'NQ 1677/NQ-UBTVQH15'",
+    )
+    async def _close(
+        operator: Operator,
+        code: CodeArgument,
+        reason: ReasonOption,
+        successor: Annotated[list[str] | None, typer.Option(help="Who follows; may be repeated.")] = None,
+    ) -> None:
+        """Close an agency: who writes to it is told its successors. Its code is never used again."""
+        request = admin_pb2.CloseAgencyRequest(code=code, successors=successor or (), reason=reason)
+        answer = await operator.ask(operator.stub.CloseAgency, request)
+        followed = ", ".join(answer.agency.successors) or "nobody"
+        operator.done(answer.agency, f"{answer.agency.code} is closed; it is followed by {followed}.")
+
+    @command(app, "import", examples="lienthong agencies import quang-ngai.yaml --reason 'QĐ 12/2020'")
+    async def _import(
+        operator: Operator,
+        file: Annotated[
+            Path, typer.Argument(metavar="FILE", help="Directory file (YAML).", exists=True, dir_okay=False)
+        ],
+        reason: ReasonOption = "import of a directory file",
+    ) -> None:
+        """Add or replace every agency of a file. The file may be a part of the directory; nothing is removed."""
+        agencies = parents_first(read_agencies(file.read_text("utf-8")))
+        answer = admin_pb2.PutAgenciesResponse()
+        for start in range(0, len(agencies), BATCH):
+            batch = [to_message(agency) for agency in agencies[start : start + BATCH]]
+            request = admin_pb2.PutAgenciesRequest(agencies=batch, reason=reason)
+            answer = await operator.ask(operator.stub.PutAgencies, request)
+        operator.done(answer, f"{len(agencies)} agencies imported (directory version {answer.version}).")
+
+    @command(app, "export", examples="lienthong agencies export > directory.yaml")
+    async def _export(operator: Operator) -> None:
+        """Print the whole directory as a directory file, or with --json one agency per line."""
+        request = admin_pb2.ListAgenciesRequest(include_test=True)
+        answer = await operator.ask(operator.stub.ListAgencies, request)
+        if operator.as_json:
+            operator.show(answer.agencies, AGENCY_COLUMNS, nothing="")
+        else:
+            typer.echo(write_agencies(map(from_message, answer.agencies)), nl=False)
+
+
+def _certificates(app: typer.Typer) -> None:
+    @command(app, "list", examples="lienthong certificates list\nlienthong certificates list H48.31")
+    async def _list(
+        operator: Operator,
+        agency: Annotated[str, typer.Argument(metavar="CODE", help="Only this agency's.")] = "",
+    ) -> None:
+        """List bound certificates."""
+        request = admin_pb2.ListCertificatesRequest(agency=agency)
+        answer = await operator.ask(operator.stub.ListCertificates, request)
+        operator.show(answer.certificates, CERTIFICATE_COLUMNS, nothing="No certificate is bound.")
+
+    @command(
+        app,
+        "bind",
+        examples="lienthong certificates bind signing.pem --agency H48.31 --purpose signature\n"
+        "lienthong certificates bind admin.pem --operator",
+    )
+    async def _bind(
+        operator: Operator,
+        file: Annotated[
+            Path, typer.Argument(metavar="PEM", help="The certificate.", exists=True, dir_okay=False)
+        ],
+        agency: Annotated[str, typer.Option(metavar="CODE", help="Whose it is.")] = "",
+        purpose: Annotated[
+            str, typer.Option(help="signature: signs documents; transport: opens connections.")
+        ] = "signature",
+        is_operator: Annotated[bool, typer.Option("--operator", help="An operator's connection.")] = False,
+    ) -> None:
+        """Bind a certificate to an agency: from now on it may sign for it, or connect as it."""
+        if is_operator == bool(agency):
+            raise Refusal(
+                Code.ARGUMENT_INVALID, field="agency", detail="give either --agency CODE or --operator"
+            )
+        request = admin_pb2.BindCertificateRequest(
+            pem=file.read_bytes(),
+            agency=agency,
+            purpose="transport" if is_operator else purpose,
+            role="operator" if is_operator else "agency",
+        )
+        answer = await operator.ask(operator.stub.BindCertificate, request)
+        bound = answer.certificate
+        operator.done(
+            bound, f"{bound.subject} ({bound.sha256}) is bound to {bound.agency or 'the operators'}."
+        )
+
+    @command(app, "revoke", examples="lienthong certificates revoke 3f9a… --reason 'token lost'")
+    async def _revoke(
+        operator: Operator,
+        sha256: Annotated[
+            str, typer.Argument(metavar="SHA256", help="Of the DER, as `certificates list` shows it.")
+        ],
+        reason: ReasonOption,
+    ) -> None:
+        """Revoke a binding here and now, whatever its authority's revocation list says."""
+        request = admin_pb2.RevokeCertificateRequest(sha256=sha256.lower().replace(":", ""), reason=reason)
+        answer = await operator.ask(operator.stub.RevokeCertificate, request)
+        operator.done(answer.certificate, f"{escape(answer.certificate.subject)} is revoked.")
+
+
+def parents_first(agencies: Sequence[Agency]) -> list[Agency]:
+    """The same agencies, none before its parent, so that any beginning of the list is a sound directory."""
+    by_code = {code: agency for agency in agencies for code in (agency.code, *agency.aliases)}
+    placed: dict[str, Agency] = {}
+    for agency in agencies:
+        line = [agency]
+        while (above := by_code.get(line[-1].parent or "")) is not None and above not in line:
+            line.append(above)
+        for each in reversed(line):
+            placed.setdefault(each.code, each)
+    return list(placed.values())
+
+
+def to_message(agency: Agency) -> common_pb2.Agency:
+    """An agency as the hub takes it."""
+    return common_pb2.Agency(
+        code=agency.code,
+        name=agency.name,
+        tier=agency.tier,
+        parent=agency.parent or "",
+        aliases=agency.aliases,
+        status=agency.status.value,
+        successors=agency.successors,
+        valid_from=agency.valid_from.isoformat() if agency.valid_from else "",
+        valid_to=agency.valid_to.isoformat() if agency.valid_to else "",
+        environment=agency.environment.value,
+    )
+
+
+def from_message(message: common_pb2.Agency) -> Agency:
+    """An agency as the hub gave it."""
+    return Agency(
+        code=message.code,
+        name=message.name,
+        tier=message.tier,
+        parent=message.parent or None,
+        aliases=tuple(message.aliases),
+        status=AgencyStatus(message.status),
+        successors=tuple(message.successors),
+        valid_from=_date(message.valid_from),
+        valid_to=_date(message.valid_to),
+        environment=Environment(message.environment),
+    )
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Refusal(Code.ARGUMENT_INVALID, field="date", detail=f"{text!r} is not yyyy-MM-dd") from error

@@ -1,0 +1,298 @@
+"""`lienthong up`: everything on this machine, from an empty folder to a running linkage, with one command.
+
+Keys and database first, then a private RabbitMQ, hub and relays as children. One line on standard output,
+`ready grpc=… console=… state=…`, says that documents can flow; all else goes to standard error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import grpc
+import typer
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from lienthong import settings, telemetry
+from lienthong.broker.private_node import PrivateNode, free_port, port_is_free
+from lienthong.cli.init import (
+    AgencyKeys,
+    AgencyKeysOption,
+    Stopped,
+    Wishes,
+    initialise,
+    set_address,
+    write_settings,
+)
+from lienthong.cli.operator import EXIT_USAGE, StateOption, asked_of, connect, flattened, warn
+from lienthong.cli.provision import Provision
+from lienthong.cli.state import StateFolder, remember, required_state
+from lienthong.cli.supervisor import AlreadyRunning, Child, ChildFailed, Supervisor
+from lienthong.errors import Code, HubFault, Refusal
+from lienthong.settings import Settings
+
+LOOPBACK = "127.0.0.1"
+GRPC_PORT = 50051
+CONSOLE_PORT = 8080
+LISTS_EVERY = 3600.0  # seconds between looks whether revocation lists have to be issued again
+BROKER_AGAIN = 30.0  # seconds before a private node that fails to start is tried once more
+HEALTH_SECONDS = 15.0
+EXIT_FAILED = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What `up` was asked for."""
+
+    state: StateFolder
+    directory: Path | None
+    grpc_port: int | None
+    console_port: int | None
+    relays: int
+    agency_keys: AgencyKeys
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+
+    @app.command(
+        "up",
+        epilog="Examples:\n\n`lienthong up --state ~/lienthong`\n\n"
+        "`lienthong up --state /tmp/tinh --directory directory/four-tier-sample.yaml --grpc-port 50051`\n\n"
+        "Then, in another terminal: `lienthong queues list`, and as an agency: "
+        "`lienthong-agency --profile ~/lienthong/agencies/H48/profile.toml inbox`",
+    )
+    def _up(
+        context: typer.Context,
+        state: StateOption = None,
+        directory: Annotated[
+            Path | None,
+            typer.Option(
+                metavar="FILE",
+                help="Directory file (YAML); default: what is there, else the sample.",
+                exists=True,
+                dir_okay=False,
+            ),
+        ] = None,
+        grpc_port: Annotated[
+            int | None,
+            typer.Option(min=0, max=65535, help="Port of the hub; 0: a free one; default: as last time."),
+        ] = None,
+        console_port: Annotated[
+            int | None, typer.Option(min=0, max=65535, help="Port of the operations page; 0: a free one.")
+        ] = None,
+        relays: Annotated[
+            int, typer.Option(min=1, max=64, help="Relay processes; each serves every node.")
+        ] = 1,
+        agency_keys: AgencyKeysOption = AgencyKeys.RSA2048,
+    ) -> None:
+        """Run everything on this machine: hub, relays, and a RabbitMQ of its own.
+
+        The first start makes keys, certificates and a profile for every agency. Ctrl-C stops it all.
+        """
+        folder = required_state(asked_of(context).merged(state, None, False).state)
+        plan = Plan(
+            state=folder,
+            directory=directory,
+            grpc_port=grpc_port,
+            console_port=console_port,
+            relays=relays,
+            agency_keys=agency_keys,
+        )
+        raise typer.Exit(asyncio.run(_guarded(plan)))
+
+
+async def _guarded(plan: Plan) -> int:
+    """Run until a signal; the exit code."""
+    telemetry.configure_log("warning", "console")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    supervisor = Supervisor(plan.state.run, warn)
+    try:
+        supervisor.acquire()
+        await _until(stop, Machine(plan, supervisor, stop))
+    except AlreadyRunning as error:
+        warn(f"{plan.state.root}: {error}")
+        return EXIT_USAGE
+    except Refusal as refusal:
+        warn(str(refusal))
+        return EXIT_USAGE
+    except Stopped:
+        return 0
+    except (HubFault, ChildFailed) as fault:
+        warn(str(fault))
+        return EXIT_FAILED
+    finally:
+        await supervisor.stop()
+    return 0
+
+
+async def _until(stop: asyncio.Event, machine: Machine) -> None:
+    work = asyncio.create_task(machine.run())
+    signalled = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((work, signalled), return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()  # it never returns by itself
+        else:
+            warn("stopping")
+    except BaseExceptionGroup as group:
+        raise flattened(group)[0] from group
+    finally:
+        work.cancel()
+        signalled.cancel()
+        await asyncio.gather(work, signalled, return_exceptions=True)
+        await machine.stop()
+
+
+class Machine:
+    """One machine's linkage while it runs."""
+
+    def __init__(self, plan: Plan, supervisor: Supervisor, stop: asyncio.Event) -> None:
+        self._plan = plan
+        self._state = plan.state
+        self._supervisor = supervisor
+        self._stop = stop
+        self._node: PrivateNode | None = None
+
+    async def run(self) -> None:
+        """Everything of the module's docstring; returns only by an exception."""
+        address, console = self._choose_ports()
+        loaded = await self._prepare(address, console)
+        async with asyncio.TaskGroup() as group:
+            environment = await self._broker(loaded, group)
+            self._start_children(environment)
+            await self._supervisor.ready()
+            await self._check_health(address)
+            remember(self._state)
+            self._say_ready(address, console)
+            group.create_task(self._supervisor.watch())
+            group.create_task(self._keep_lists(loaded, address))
+
+    async def stop(self) -> None:
+        """Stop the children, then the broker."""
+        await self._supervisor.stop()
+        if self._node is not None:
+            await self._node.stop()
+
+    def _choose_ports(self) -> tuple[str, str]:
+        """Addresses of hub and operations page: as asked, else as last time, else the usual ones where free."""
+        hub = console = None
+        if self._state.settings.exists():
+            known = settings.load(self._state.settings).hub
+            hub = int(known.listen.rpartition(":")[2])
+            console = int(known.metrics_listen.rpartition(":")[2]) if known.metrics_listen else None
+        hub_port = _port(self._plan.grpc_port, hub, GRPC_PORT, "--grpc-port")
+        console_port = _port(self._plan.console_port, console, CONSOLE_PORT, "--console-port", hub_port)
+        return f"{LOOPBACK}:{hub_port}", f"{LOOPBACK}:{console_port}"
+
+    async def _prepare(self, address: str, console: str) -> Settings:
+        wishes = Wishes(
+            directory=self._plan.directory,
+            agency_keys=self._plan.agency_keys,
+            address=address,
+            metrics=console,
+        )
+        if self._state.settings.exists():
+            set_address(self._state, address=address, metrics=console)
+        else:
+            warn(f"preparing {self._state.root}")
+            self._state.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_settings(self._state, wishes)
+        # in a thread: making keys for a province takes some seconds, and Ctrl-C should still be heard
+        return await asyncio.to_thread(
+            asyncio.run, initialise(self._state, wishes, stopped=self._stop.is_set)
+        )
+
+    async def _broker(self, loaded: Settings, group: asyncio.TaskGroup) -> dict[str, str]:
+        """Start the private node, if it is to be one; what the children need to know of it."""
+        if not loaded.broker.private:
+            return {}
+        warn("starting RabbitMQ")
+        self._node = PrivateNode(loaded.broker.data)
+        await self._node.start()
+        group.create_task(self._watch_broker(self._node))
+        prefix = settings.ENVIRONMENT_PREFIX
+        return {
+            f"{prefix}BROKER__URLS": json.dumps([self._node.amqp_url]),
+            f"{prefix}BROKER__MANAGEMENT_URL": self._node.management_url,
+        }
+
+    async def _watch_broker(self, node: PrivateNode) -> None:
+        while True:
+            try:
+                await node.watch()
+            except HubFault as fault:  # the hub goes on accepting meanwhile
+                warn(f"RabbitMQ does not start; trying again in {BROKER_AGAIN:.0f} s: {fault}")
+                await asyncio.sleep(BROKER_AGAIN)
+
+    def _start_children(self, environment: dict[str, str]) -> None:
+        names = ["hub", *(f"relay-{number}" for number in range(1, self._plan.relays + 1))]
+        warn(f"starting {', '.join(names)}")
+        for name in names:
+            part = name.partition("-")[0]
+            self._supervisor.add(
+                Child(
+                    name=name,
+                    command=_command(part, "--config", str(self._state.settings)),
+                    log=self._state.logs / f"{name}.log",
+                    environment=environment,
+                )
+            )
+
+    async def _check_health(self, address: str) -> None:
+        """The hub answers SERVING over mutual TLS, with the operator's own profile."""
+        async with connect(self._state.operator_profile) as operator:
+            stub: Any = health_pb2_grpc.HealthStub(operator.channel)
+            try:
+                answer = await stub.Check(
+                    health_pb2.HealthCheckRequest(), timeout=HEALTH_SECONDS, wait_for_ready=True
+                )
+            except grpc.aio.AioRpcError as error:
+                raise HubFault(f"the hub at {address} does not answer: {error.details()}") from error
+        if answer.status != health_pb2.HealthCheckResponse.SERVING:
+            raise HubFault(f"the hub at {address} does not serve; see {self._state.logs / 'hub.log'}")
+
+    def _say_ready(self, address: str, console: str) -> None:
+        sys.stdout.write(f"ready grpc={address} console=http://{console}/ state={self._state.root}\n")
+        sys.stdout.flush()
+
+    async def _keep_lists(self, loaded: Settings, address: str) -> None:
+        """Issue the development authorities' revocation lists again before they run out."""
+        while True:
+            await asyncio.sleep(LISTS_EVERY)
+            provision = Provision(
+                self._state, at=datetime.now(UTC), address=address, agency_keys=self._plan.agency_keys.value
+            )
+            provision.refresh_lists()
+
+
+def _port(asked: int | None, known: int | None, usual: int, option: str, *taken: int) -> int:
+    if asked:
+        return _free(asked, option)
+    if asked is None and known:
+        return _free(known, option)
+    if asked is None and usual not in taken and port_is_free(usual):
+        return usual
+    return free_port()
+
+
+def _free(port: int, option: str) -> int:
+    if not port_is_free(port):
+        detail = f"port {port} on {LOOPBACK} is taken; choose another with {option}, or {option} 0 for any"
+        raise Refusal(Code.ARGUMENT_INVALID, field=option, detail=detail)
+    return port
+
+
+def _command(*arguments: str) -> Sequence[str]:
+    """This program again, whatever name and path it was started by."""
+    return (sys.executable, "-m", "lienthong.cli.main", *arguments)
