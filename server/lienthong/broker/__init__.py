@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lienthong.broker.private_node import PrivateNode
-from lienthong.broker.rabbitmq import RabbitBroker
+from lienthong.broker.rabbit import RabbitBroker
 from lienthong.broker.topology import Topology
 
 __all__ = ["PrivateNode", "RabbitBroker", "Topology"]

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import aio_pika
 import structlog
@@ -23,9 +23,6 @@ from yarl import URL
 from lienthong.errors import HubFault
 
 log = structlog.get_logger(__name__)
-
-#: What a broken connection can raise from any call on it, besides CancelledError (see `lost_not_cancelled`).
-LINK_ERRORS: tuple[type[BaseException], ...] = (*CONNECTION_EXCEPTIONS, TimeoutError)
 
 CONNECT_SECONDS = 10.0
 SET_UP_SECONDS = 120.0
@@ -49,27 +46,26 @@ class Link:
         self._drop = asyncio.Event()
         self._connection: AbstractConnection | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._closed = False
         self._last_fault = "not connected yet"
         self.blocked = False
 
-    async def open(self, seconds: float) -> None:
-        """Start keeping the connection up; returns when it first is. `HubFault` when it is not within `seconds`."""
-        self._keeper = asyncio.create_task(self._keep(), name=f"amqp link {self._name}")
-        try:
-            await self.ready(seconds)
-        except BaseException:
-            await self.close()
-            raise
-
     async def ready(self, seconds: float) -> AbstractConnection:
-        """The connection, once it is up and set up. `HubFault` when that takes longer than `seconds`."""
+        """The connection, once it is up and set up; the first call starts keeping it up.
+
+        Raises `HubFault` when that takes longer than `seconds`, or after `close`.
+        """
+        if self._closed:
+            raise HubFault("the link to RabbitMQ is closed")
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep(), name=f"amqp link {self._name}")
         if not self._up.is_set():
             try:
                 await asyncio.wait_for(self._up.wait(), seconds)
             except TimeoutError:
                 raise HubFault(f"RabbitMQ is not reachable: {self._last_fault}") from None
         if self._connection is None:
-            raise HubFault("the link to RabbitMQ is closed")
+            raise HubFault(f"RabbitMQ is not reachable: {self._last_fault}")
         return self._connection
 
     def drop(self, reason: str) -> None:
@@ -79,17 +75,21 @@ class Link:
         self._up.clear()
         self._drop.set()
 
-    def drop_with(self, channel: AbstractChannel) -> None:
+    def watch(self, channel: AbstractChannel) -> None:
         """Drop the connection when the broker closes `channel`."""
+        channel.close_callbacks.add(self._channel_closed)
 
-        def closed(_: object, exception: BaseException | None) -> None:
-            if self._up.is_set():
-                self.drop(f"channel closed: {exception!r}")
+    def unwatch(self, channel: AbstractChannel) -> None:
+        """Before closing `channel` on purpose."""
+        channel.close_callbacks.discard(self._channel_closed)
 
-        channel.close_callbacks.add(closed)
+    def _channel_closed(self, _: object, exception: BaseException | None) -> None:
+        if self._up.is_set():
+            self.drop(f"channel closed: {exception!r}")
 
     async def close(self) -> None:
         """Close the connection and keep it closed."""
+        self._closed = True
         self._up.clear()
         if self._keeper is not None:
             self._keeper.cancel()
@@ -102,13 +102,8 @@ class Link:
         for url in itertools.cycle(self._urls):
             began = loop.time()
             try:
-                await self._once(url)
-            except LINK_ERRORS as error:
-                self._last_fault = f"{type(error).__name__}: {error}"
-                log.warning("broker.link_failed", link=self._name, failure=self._last_fault, attempt=failures)
-            except asyncio.CancelledError:
-                if not lost_not_cancelled():
-                    raise
+                with as_hub_faults("connecting"):
+                    await self._once(url)
             except HubFault as fault:
                 self._last_fault = str(fault)
                 log.warning("broker.link_failed", link=self._name, failure=self._last_fault, attempt=failures)
@@ -116,7 +111,7 @@ class Link:
                 self._last_fault = repr(error)
                 log.exception("broker.link_set_up_failed", link=self._name)
             failures = 0 if loop.time() - began > STEADY_SECONDS else failures + 1
-            await asyncio.sleep(min(0.1 * 2.0**failures, 5.0) * random.uniform(0.8, 1.2))
+            await asyncio.sleep(min(0.1 * 2.0**failures, 5.0) * random.uniform(0.8, 1.2))  # noqa: S311 - only spreads load
 
     async def _once(self, url: str) -> None:
         """Connect, set up, and stay until the connection is gone."""
@@ -136,7 +131,7 @@ class Link:
             self._up.clear()
             self.blocked = False
             self._connection = None
-            with contextlib.suppress(*LINK_ERRORS):
+            with contextlib.suppress(HubFault), as_hub_faults("closing"):
                 await asyncio.wait_for(connection.close(), CONNECT_SECONDS)
 
     async def _until_down(self, connection: AbstractConnection) -> None:
@@ -171,11 +166,21 @@ class Link:
             report("broker.publishers_blocked" if blocked else "broker.publishers_unblocked", link=self._name)
 
 
-def lost_not_cancelled() -> bool:
-    """Inside `except CancelledError`: whether it came from a lost connection.
+@contextlib.contextmanager
+def as_hub_faults(doing: str) -> Iterator[None]:
+    """Raise `HubFault` for everything a lost connection, a refusal by the broker or a timeout raises inside.
 
-    aiormq ends the calls in flight on a broken connection with CancelledError although nobody cancelled the task
-    that made them; taken for a cancellation it would end that task in silence.
+    aiormq ends calls in flight on a broken connection with CancelledError although nobody cancelled the task that
+    made them; taken for a cancellation that would end the task in silence.
     """
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() == 0
+    try:
+        yield
+    except TimeoutError as error:
+        raise HubFault(f"{doing}: RabbitMQ did not answer in time") from error
+    except CONNECTION_EXCEPTIONS as error:
+        raise HubFault(f"{doing}: {type(error).__name__} {error}") from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise HubFault(f"{doing}: the connection to RabbitMQ broke") from error

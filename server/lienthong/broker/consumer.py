@@ -22,17 +22,21 @@ from dataclasses import dataclass
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.exceptions import ChannelNotFoundEntity
 
-from lienthong.broker.connection import LINK_ERRORS, Link, lost_not_cancelled
-from lienthong.broker.publisher import ATTEMPT
+from lienthong.broker.connection import Link, as_hub_faults
+from lienthong.broker.publisher import ATTEMPT, REASON
+from lienthong.broker.topology import read_routing_key
 from lienthong.domain.document import Lane
 from lienthong.errors import HubFault
-from lienthong.hub.ports import Outcome, TransitDelivery, TransitHandler
+from lienthong.hub.ports import Outcome, Retry, TransitDelivery, TransitHandler
 
 log = structlog.get_logger(__name__)
 
 #: Messages an intake may hold unhandled, over all its queues: bounds memory (each up to some 256 KiB).
 HELD_MESSAGES = 512
+#: Registering a consumer with a quorum queue waits for its log on disk, so several channels at once pay.
+CHANNELS = 8
 CLOSE_SECONDS = 10.0
 LONGEST_HOLD_SECONDS = 30.0
 
@@ -45,50 +49,88 @@ class Source:
     place: tuple[str, Lane] | None
 
 
-Locate = Callable[[str], tuple[str, Lane]]
-#: Publishes a message that is to be tried again, or is dead; raises `HubFault` when not confirmed.
-PassOn = Callable[[TransitDelivery], Awaitable[None]]
+#: Publishes a message that is to be tried again, or is dead, with the reason; raises `HubFault` when not confirmed.
+PassOn = Callable[[TransitDelivery, str], Awaitable[None]]
 
 
 class Intake:
-    """Consumes `sources` with at most `concurrency` handlers at work."""
+    """Consumes its sources with at most `concurrency` handlers at work.
+
+    `declare` brings queues that are not there into being: at first, or after somebody deleted one.
+    """
 
     def __init__(
         self,
         urls: Sequence[str],
         *,
         name: str,
-        sources: Sequence[Source],
         handler: TransitHandler,
         pass_on: PassOn,
-        locate: Locate,
+        declare: Callable[[], Awaitable[None]],
         concurrency: int,
     ) -> None:
         self.link = Link(urls, name=f"lienthong {name}", set_up=self._set_up)
-        self._sources = tuple(sources)
+        self._sources: dict[str, Source] = {}
         self._handler = handler
         self._pass_on = pass_on
-        self._locate = locate
-        self._prefetch = max(1, min(concurrency, HELD_MESSAGES // max(1, len(self._sources))))
+        self._declare = declare
+        self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._stopping = asyncio.Event()
         self._at_work: set[asyncio.Task[None]] = set()
-        self._channel: AbstractChannel | None = None
-        self._tags: list[str] = []
+        self._changing = asyncio.Lock()
+        self._channels: list[AbstractChannel] = []
+        self._consumed: dict[str, tuple[AbstractChannel, str]] = {}  # queue: its channel and consumer tag
+
+    async def add(self, sources: Sequence[Source], seconds: float) -> None:
+        """Consume these queues too, now and after every reconnection.
+
+        Raises `HubFault` when RabbitMQ is away for `seconds`; they are consumed all the same once it is back.
+        """
+        self._sources.update((source.queue, source) for source in sources)
+        await self.link.ready(seconds)
+        async with self._changing:
+            try:
+                with as_hub_faults("consuming"):
+                    await self._consume()
+            except HubFault:
+                self.link.drop("a queue could not be consumed")
+                raise
 
     async def _set_up(self, connection: AbstractConnection) -> None:
-        channel = await connection.channel(publisher_confirms=False)
-        await channel.set_qos(prefetch_count=self._prefetch)  # per consumer, not global
-        self.link.drop_with(channel)
-        underlay = await channel.get_underlay_channel()
-        underlay.on_consumer_cancel_callbacks.add(
-            lambda frame: self.link.drop(f"broker cancelled {frame.consumer_tag}")
-        )
-        self._tags = []
-        for source in self._sources:
-            queue = await channel.get_queue(source.queue, ensure=False)
-            self._tags.append(await queue.consume(self._receiver(source)))
-        self._channel = channel
+        async with self._changing:
+            self._consumed = {}
+            self._channels = []
+            for _ in range(max(1, min(CHANNELS, len(self._sources)))):
+                channel = await connection.channel(publisher_confirms=False)
+                self.link.watch(channel)
+                underlay = await channel.get_underlay_channel()
+                underlay.on_consumer_cancel_callbacks.add(
+                    lambda frame: self.link.drop(f"the broker cancelled consumer {frame.consumer_tag}")
+                )
+                self._channels.append(channel)
+            try:
+                await self._consume()
+            except ChannelNotFoundEntity:
+                await self._declare()
+                raise
+
+    async def _consume(self) -> None:
+        """Consume every source that is not yet, each channel its share."""
+        consumed = self._consumed  # of this connection
+        waiting = [source for source in self._sources.values() if source.queue not in consumed]
+        prefetch = max(1, min(self._concurrency, HELD_MESSAGES // max(1, len(self._sources))))
+
+        async def work(channel: AbstractChannel) -> None:
+            await channel.set_qos(prefetch_count=prefetch)  # of each consumer from now on, not global
+            while waiting and not self._stopping.is_set():
+                source = waiting.pop()
+                queue = await channel.get_queue(source.queue, ensure=False)
+                tag = await queue.consume(self._receiver(source))
+                consumed[source.queue] = (channel, tag)
+
+        if waiting:
+            await asyncio.gather(*(work(channel) for channel in self._channels))
 
     def _receiver(self, source: Source) -> Callable[[AbstractIncomingMessage], Awaitable[None]]:
         async def receive(message: AbstractIncomingMessage) -> None:
@@ -103,44 +145,50 @@ class Intake:
         async with self._slots:
             if self._stopping.is_set() or message.channel.is_closed:
                 return  # it goes back to its queue with the channel
-            node, lane = source.place or self._locate(message.routing_key or "")
-            delivery = TransitDelivery(
-                node=node,
-                lane=lane,
-                body=message.body,
-                attempt=read_attempt(message.headers),
-                redelivered=bool(message.redelivered),
-            )
+            delivery = read_delivery(source, message)
+            outcome = await self._handle(delivery)
             try:
-                outcome = await self._handler(delivery)
-            except Exception:
-                log.exception("broker.handler_failed", node=node, lane=lane.value, attempt=delivery.attempt)
-                outcome = Outcome.RETRY
-            await self._settle(message, delivery, outcome)
+                with as_hub_faults("settling"):
+                    await self._settle(message, delivery, outcome)
+            except HubFault as fault:
+                # RabbitMQ delivers it again, and handling it again changes nothing.
+                log.info(
+                    "broker.settled_too_late", node=delivery.node, lane=delivery.lane.value, fault=str(fault)
+                )
+
+    async def _handle(self, delivery: TransitDelivery) -> Outcome | Retry:
+        try:
+            return await self._handler(delivery)
+        except Exception as error:  # any fault of the handler: never lost, never spun on
+            log.exception(
+                "broker.handler_failed",
+                node=delivery.node,
+                lane=delivery.lane.value,
+                attempt=delivery.attempt,
+            )
+            return Retry(f"{type(error).__name__}: {error}")
 
     async def _settle(
-        self, message: AbstractIncomingMessage, delivery: TransitDelivery, outcome: Outcome
+        self, message: AbstractIncomingMessage, delivery: TransitDelivery, outcome: Outcome | Retry
     ) -> None:
-        try:
-            if outcome is Outcome.RETRY and not await self._passed_on(message, delivery):
-                outcome = Outcome.REQUEUE
-            if outcome is Outcome.REQUEUE:
-                await message.nack(requeue=True)
-            else:
-                await message.ack()
-        except LINK_ERRORS as error:
-            self._not_settled(delivery, error)
-        except asyncio.CancelledError as error:
-            if not lost_not_cancelled():
-                raise
-            self._not_settled(delivery, error)
+        if outcome is Outcome.RETRY:
+            outcome = Retry("")
+        if isinstance(outcome, Retry):
+            passed_on = await self._passed_on(message, delivery, outcome.reason)
+            outcome = Outcome.DONE if passed_on else Outcome.REQUEUE
+        if outcome is Outcome.REQUEUE:
+            await message.nack(requeue=True)
+        else:
+            await message.ack()
 
-    async def _passed_on(self, message: AbstractIncomingMessage, delivery: TransitDelivery) -> bool:
+    async def _passed_on(
+        self, message: AbstractIncomingMessage, delivery: TransitDelivery, reason: str
+    ) -> bool:
         """Whether the message now stands in another queue. False: we stop, or it will be redelivered anyway."""
         wait = 0.5
         while not message.channel.is_closed:
             try:
-                await self._pass_on(delivery)
+                await self._pass_on(delivery, reason)
             except HubFault as fault:
                 log.warning("broker.retry_not_published", node=delivery.node, fault=str(fault), again_in=wait)
             else:
@@ -151,29 +199,47 @@ class Intake:
             wait = min(wait * 2, LONGEST_HOLD_SECONDS)
         return False
 
-    def _not_settled(self, delivery: TransitDelivery, error: BaseException) -> None:
-        # RabbitMQ delivers it again, and handling it again changes nothing.
-        log.info("broker.settled_too_late", node=delivery.node, lane=delivery.lane.value, failure=repr(error))
-
     async def stop(self) -> None:
         """Take nothing new, let the handlers at work finish and settle, hand everything else back."""
         self._stopping.set()
-        if self._channel is not None and not self._channel.is_closed:
-            with contextlib.suppress(*LINK_ERRORS, asyncio.CancelledError):
+        for channel, tag in tuple(self._consumed.values()):
+            with contextlib.suppress(HubFault), as_hub_faults("cancelling"):
                 async with asyncio.timeout(CLOSE_SECONDS):
-                    underlay = await self._channel.get_underlay_channel()
-                    for tag in self._tags:
-                        await underlay.basic_cancel(tag, nowait=True)
+                    underlay = await channel.get_underlay_channel()
+                    await underlay.basic_cancel(tag, nowait=True)
         while self._at_work:
             await asyncio.wait(self._at_work)
-        if self._channel is not None and not self._channel.is_closed:
-            with contextlib.suppress(*LINK_ERRORS, asyncio.CancelledError):
+        for channel in self._channels:
+            self.link.unwatch(channel)
+            with contextlib.suppress(HubFault), as_hub_faults("closing"):
                 # Answered only after every acknowledgement sent before it was taken in.
-                await asyncio.wait_for(self._channel.close(), CLOSE_SECONDS)
+                await asyncio.wait_for(channel.close(), CLOSE_SECONDS)
         await self.link.close()
+
+
+def read_delivery(source: Source, message: AbstractIncomingMessage) -> TransitDelivery:
+    """A message as its handler sees it. A dead letter that is not ours is shown under its whole routing key."""
+    key = message.routing_key or ""
+    node, lane = source.place or read_routing_key(key) or (key, Lane.NORMAL)
+    return TransitDelivery(
+        node=node,
+        lane=lane,
+        body=message.body,
+        attempt=read_attempt(message.headers),
+        redelivered=bool(message.redelivered),
+        reason=read_reason(message.headers),
+    )
 
 
 def read_attempt(headers: Mapping[str, object]) -> int:
     """The number of tries before this one, 0 where the header is missing or nonsense."""
     value = headers.get(ATTEMPT)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+
+
+def read_reason(headers: Mapping[str, object]) -> str | None:
+    """Why the last try failed, as its handler said; of a dead letter nobody handled, RabbitMQ's reason."""
+    value = headers.get(REASON)
+    if not value and headers.get("x-first-death-reason") == "delivery_limit":
+        value = "delivered too often without an answer: its consumer died each time"
+    return value if isinstance(value, str) and value else None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from aio_pika.abc import AbstractConnection
 from aiormq.abc import AbstractChannel
 
+from lienthong.broker.connection import as_hub_faults
 from lienthong.broker.topology import Queue, Topology
 
 #: Declaring a quorum queue is mostly waiting for its log on disk, so a few channels at once pay.
@@ -31,14 +32,13 @@ async def declare_queues(connection: AbstractConnection, queues: Sequence[Queue]
     waiting = list(reversed(queues))
 
     async def work() -> None:
-        async with connection.channel(publisher_confirms=False) as channel:
-            underlay = await channel.get_underlay_channel()
-            while waiting:
-                await _declare_queue(underlay, waiting.pop())
+        with as_hub_faults("declaring queues"):
+            async with connection.channel(publisher_confirms=False) as channel:
+                underlay = await channel.get_underlay_channel()
+                while waiting:
+                    await _declare_queue(underlay, waiting.pop())
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(CHANNELS, len(queues))):
-            group.create_task(work())
+    await asyncio.gather(*(work() for _ in range(min(CHANNELS, len(queues)))))
 
 
 async def _declare_queue(channel: AbstractChannel, queue: Queue) -> None:

@@ -31,7 +31,7 @@ MISSING = Depth(ready=0, unacked=None, consumers=0)
 
 
 async def depths_by_management(url: str, vhost: str) -> dict[str, Depth]:
-    """All queues of a virtual host in one call. The numbers may be some seconds old (RabbitMQ's statistics interval)."""
+    """All queues of a virtual host in one call. The numbers may be seconds old."""
     columns = "name,messages_ready,messages_unacknowledged,consumers"
     try:
         async with httpx.AsyncClient(timeout=MANAGEMENT_SECONDS, trust_env=False) as client:

@@ -138,7 +138,8 @@ class PrivateNode:
             "RUNNING_UNDER_SYSTEMD": "true",  # the start script then becomes the server: one process, one pid
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",  # not the distribution's
             "RABBITMQ_NODENAME": identity.name,
-            "RABBITMQ_MNESIA_BASE": str(self.data_dir / "database"),
+            # Relative to the working folder: 3.10 hands it to df unquoted, and a space in it disables the disk alarm.
+            "RABBITMQ_MNESIA_BASE": "database",
             "RABBITMQ_LOG_BASE": str(self.log_file.parent),
             "RABBITMQ_LOGS": str(self.log_file),
             "RABBITMQ_CONFIG_FILE": str(self.data_dir / "rabbitmq.conf"),
@@ -249,20 +250,23 @@ class PrivateNode:
 
     async def _end_leftover(self) -> None:
         """End a server whose parent was killed before it could stop it."""
-        try:
-            pid = int((self.data_dir / "pid").read_text())
-            environment = Path(f"/proc/{pid}/environ").read_bytes()
-        except (OSError, ValueError):
-            return
-        if f"RABBITMQ_MNESIA_BASE={self.data_dir}/database\0".encode() not in environment:
-            return
-        log.warning("broker.node_leftover", pid=pid)
         for number in (signal.SIGTERM, signal.SIGKILL):
             deadline = time.monotonic() + STOP_SECONDS
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-            while Path(f"/proc/{pid}/fd/0").exists() and time.monotonic() < deadline:
-                await asyncio.sleep(0.1)
+            while (pid := self._leftover()) is not None and time.monotonic() < deadline:
+                log.warning("broker.node_leftover", pid=pid)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+                await asyncio.sleep(0.5)
+
+    def _leftover(self) -> int | None:
+        """The process in the pid file, if it lives and is a server of this folder (Linux; None elsewhere)."""
+        try:
+            pid = int((self.data_dir / "pid").read_text())
+            environment = Path(f"/proc/{pid}/environ").read_bytes()  # empty once it is a zombie
+        except (OSError, ValueError):
+            return None
+        mine = f"HOME={self.data_dir}\0".encode() in environment and b"\0RABBITMQ_NODENAME=" in environment
+        return pid if mine else None
 
     def _settle_identity(self) -> NodeIdentity:
         """The kept identity, with every port that has been taken meanwhile replaced."""
@@ -284,9 +288,13 @@ class PrivateNode:
             identity = replace(identity, amqp=self._amqp_port)
             if not port_is_free(self._amqp_port):
                 raise HubFault(f"port {self._amqp_port} for the private RabbitMQ node is taken")
-        for field in ("amqp", "management", "distribution", "epmd"):
-            if not port_is_free(getattr(identity, field)):
-                identity = replace(identity, **{field: free_port()})
+        identity = replace(
+            identity,
+            amqp=kept_or_free(identity.amqp),
+            management=kept_or_free(identity.management),
+            distribution=kept_or_free(identity.distribution),
+            epmd=kept_or_free(identity.epmd),
+        )
         write_private(file, json.dumps(asdict(identity), indent=1))
         return identity
 
@@ -308,7 +316,7 @@ class PrivateNode:
             write_private(cookie, secrets.token_hex(20), mode=0o400)
 
     async def _spawn(self, program: str, *arguments: str) -> asyncio.subprocess.Process:
-        with (self.log_file.parent / "startup.log").open("ab") as output:
+        with (self.log_file.parent / f"{Path(program).name}.log").open("wb") as output:
             return await asyncio.create_subprocess_exec(
                 program,
                 *arguments,
@@ -346,7 +354,7 @@ class PrivateNode:
 
     def _log_tail(self, lines: int) -> str:
         found: list[str] = []
-        for file in (self.log_file.parent / "startup.log", self.log_file):
+        for file in (*self.log_file.parent.glob("rabbitmq-server.log"), self.log_file):
             with contextlib.suppress(OSError):
                 found += file.read_text(errors="replace").splitlines()[-lines:]
         return "\n".join(found)
@@ -383,6 +391,11 @@ def port_is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def kept_or_free(port: int) -> int:
+    """`port`, or another where it is taken."""
+    return port if port_is_free(port) else free_port()
 
 
 def free_port() -> int:

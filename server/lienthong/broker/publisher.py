@@ -8,21 +8,25 @@ it for not sent, though it may have been: consumers are idempotent, so publishin
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import uuid4
 
 import structlog
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import DeliveryError, PublishError
+from pamqp.common import FieldValue
 
-from lienthong.broker.connection import LINK_ERRORS, Link, lost_not_cancelled
+from lienthong.broker.connection import Link, as_hub_faults
 from lienthong.errors import HubFault
 
 log = structlog.get_logger(__name__)
 
 ATTEMPT = "attempt"  #: the header that counts tries, from 0
+REASON = "reason"  #: the header that says why the last try failed
+LONGEST_REASON = 500
+LINK_SECONDS = 5.0  #: how long a publish waits for a connection that is away
+ANNOUNCE_SECONDS = 1.0
 #: RabbitMQ 4 closes the channel over 16 MiB, 3.10 over 128 MiB, and every publish in flight fails with it.
 MAX_BODY = 16 * 1024 * 1024
 
@@ -30,7 +34,15 @@ MAX_BODY = 16 * 1024 * 1024
 class Publisher:
     """Publishing over one link of its own, so that an alarm that blocks it never blocks consuming."""
 
-    def __init__(self, urls: Sequence[str], *, confirm_seconds: float, max_body: int = MAX_BODY) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        declared: Callable[[], Awaitable[object]],
+        confirm_seconds: float,
+        max_body: int = MAX_BODY,
+    ) -> None:
+        self._declared = declared
         self.link = Link(urls, name="lienthong publish", set_up=self._set_up)
         self._confirm_seconds = confirm_seconds
         self._max_body = max_body
@@ -38,12 +50,15 @@ class Publisher:
         self._unconfirmed: AbstractChannel | None = None
 
     async def _set_up(self, connection: AbstractConnection) -> None:
+        await self._declared()  # publishing to an exchange that is not there closes the channel
         self._confirmed = await connection.channel(publisher_confirms=True, on_return_raises=True)
         self._unconfirmed = await connection.channel(publisher_confirms=False)
-        self.link.drop_with(self._confirmed)
-        self.link.drop_with(self._unconfirmed)
+        self.link.watch(self._confirmed)
+        self.link.watch(self._unconfirmed)
 
-    async def publish(self, exchange: str, routing_key: str, body: bytes, *, attempt: int = 0) -> None:
+    async def publish(
+        self, exchange: str, routing_key: str, body: bytes, *, attempt: int = 0, reason: str | None = None
+    ) -> None:
         """Return when the broker has confirmed the message; raise `HubFault` otherwise, always within the time set."""
         if len(body) > self._max_body:
             raise HubFault(
@@ -51,34 +66,26 @@ class Publisher:
             )
         if self.link.blocked:
             raise HubFault("RabbitMQ holds publishers back (memory or disk alarm)")
+        headers: dict[str, FieldValue] = {ATTEMPT: attempt}
+        if reason:
+            headers[REASON] = reason[:LONGEST_REASON]
         message = Message(
             body,
             message_id=uuid4().hex,  # ties a returned message to its publish
             delivery_mode=DeliveryMode.PERSISTENT,
-            headers={ATTEMPT: attempt},
+            headers=headers,
         )
-        try:
-            async with asyncio.timeout(self._confirm_seconds):
-                await self._send(exchange, routing_key, message)
-        except PublishError as error:
-            raise HubFault(f"no queue takes messages for {routing_key}") from error
-        except DeliveryError as error:
-            raise HubFault(f"RabbitMQ refused a message for {routing_key}") from error
-        except TimeoutError as error:
-            raise HubFault(f"RabbitMQ did not confirm a message for {routing_key} in time") from error
-        except LINK_ERRORS as error:
-            raise HubFault(
-                f"the connection broke before RabbitMQ confirmed a message for {routing_key}"
-            ) from error
-        except asyncio.CancelledError as error:
-            if not lost_not_cancelled():
-                raise
-            raise HubFault(
-                f"the connection broke before RabbitMQ confirmed a message for {routing_key}"
-            ) from error
+        with as_hub_faults(f"publishing to {routing_key}"):
+            try:
+                async with asyncio.timeout(self._confirm_seconds):
+                    await self._send(exchange, routing_key, message)
+            except PublishError as error:
+                raise HubFault(f"no queue takes messages for {routing_key}") from error
+            except DeliveryError as error:
+                raise HubFault(f"RabbitMQ refused a message for {routing_key}") from error
 
     async def _send(self, exchange: str, routing_key: str, message: Message) -> None:
-        await self.link.ready(self._confirm_seconds)
+        await self.link.ready(min(LINK_SECONDS, self._confirm_seconds))
         if self._confirmed is None:
             raise HubFault("the link to RabbitMQ is closed")
         target = await self._confirmed.get_exchange(exchange, ensure=False)
@@ -86,20 +93,19 @@ class Publisher:
 
     async def announce(self, exchange: str, body: bytes) -> None:
         """Tell whoever listens now; lost without an error when nobody does or the broker is away."""
-        if self.link.blocked or self._unconfirmed is None:
+        if self.link.blocked:
             return
         try:
-            async with asyncio.timeout(1):
-                await self.link.ready(1)
-                target = await self._unconfirmed.get_exchange(exchange, ensure=False)
-                await target.publish(Message(body), "", mandatory=False)
-        except (*LINK_ERRORS, HubFault) as error:
-            log.debug("broker.notification_lost", failure=repr(error))
-        except asyncio.CancelledError:
-            if not lost_not_cancelled():
-                raise
+            with as_hub_faults("notifying"):
+                async with asyncio.timeout(ANNOUNCE_SECONDS):
+                    await self.link.ready(ANNOUNCE_SECONDS)
+                    if self._unconfirmed is None:
+                        return
+                    target = await self._unconfirmed.get_exchange(exchange, ensure=False)
+                    await target.publish(Message(body), "", mandatory=False)
+        except HubFault as fault:
+            log.debug("broker.notification_lost", fault=str(fault))
 
     async def close(self) -> None:
         """Close the link; publishes in flight raise `HubFault`."""
-        with contextlib.suppress(*LINK_ERRORS):
-            await self.link.close()
+        await self.link.close()

@@ -26,6 +26,7 @@ from types import MappingProxyType
 
 from lienthong.domain.document import Lane
 
+RETRY_DELAYS = (30, 60, 120, 240, 480)  #: seconds
 UNREACHED = 1_000_000_000  #: a delivery limit meaning none, valid on 3.10 and 4.x
 
 
@@ -57,7 +58,7 @@ class Topology:
     """
 
     prefix: str = ""
-    retry_delays: Sequence[float] = (30, 60, 120, 240, 480)
+    retry_delays: Sequence[float] = RETRY_DELAYS
     delivery_limit: int = 20
 
     @property
@@ -143,7 +144,7 @@ def read_routing_key(key: str) -> tuple[str, Lane] | None:
     """Node and lane of a routing key; None when it is not one of ours."""
     kind, _, rest = key.partition(".")
     node, _, lane = rest.rpartition(".")
-    if kind != "transit" or not node or lane not in Lane:
+    if kind != "transit" or not node or lane not in set(Lane):
         return None
     return node, Lane(lane)
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Self
 from urllib.parse import unquote, urlsplit
 
 import structlog
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
 
-from lienthong.broker.connection import LINK_ERRORS, Link, lost_not_cancelled
+from lienthong.broker.connection import Link, as_hub_faults
 from lienthong.broker.consumer import Intake, Source
 from lienthong.broker.declaration import declare_base, declare_queues
 from lienthong.broker.depths import depths_by_declaration, depths_by_management, rows
 from lienthong.broker.publisher import Publisher
-from lienthong.broker.topology import Topology, read_routing_key
+from lienthong.broker.topology import RETRY_DELAYS, Topology
 from lienthong.domain.document import Lane
-from lienthong.errors import HubFault
 from lienthong.hub.ports import Notification, QueueRow, TransitDelivery, TransitHandler
 
 log = structlog.get_logger(__name__)
@@ -27,7 +25,13 @@ NotificationHandler = Callable[[Notification], Awaitable[None]]
 
 
 class RabbitBroker:
-    """Implements `lienthong.hub.ports.Broker`. Make it with `await RabbitBroker.connect(...)`.
+    """Implements `lienthong.hub.ports.Broker`. Connects when first used, and again whenever a connection breaks.
+
+    `urls`: AMQP URLs of the members of one cluster. `management_url`: of the management API, with user and password,
+    as `PrivateNode.management_url`. `retry_delays`: seconds. `prefix`: before every exchange's and queue's name.
+    `express_concurrency`, `normal_concurrency`: handlers at work at once, per process. `connect_seconds`: how long
+    a call waits for a broker that is away. `confirm_seconds`: after this a publish is taken for lost. `dead_pause`:
+    seconds until a dead letter that could not be handled is tried again.
 
     Links (connections) of a process: control (declarations, questions), publish, and as needed one per lane, one
     for dead letters, one for notifications. An alarm stops only publish.
@@ -37,66 +41,34 @@ class RabbitBroker:
         self,
         urls: Sequence[str],
         *,
-        topology: Topology,
-        management_url: str | None,
-        express_concurrency: int,
-        normal_concurrency: int,
-        confirm_seconds: float,
-        dead_pause: float,
+        management_url: str | None = None,
+        retry_delays: Sequence[float] = RETRY_DELAYS,
+        prefix: str = "",
+        express_concurrency: int = 8,
+        normal_concurrency: int = 8,
+        connect_seconds: float = 15.0,
+        confirm_seconds: float = 15.0,
+        dead_pause: float = 5.0,
     ) -> None:
         self._urls = tuple(urls)
-        self._topology = topology
+        self._topology = Topology(prefix=prefix, retry_delays=tuple(retry_delays))
         self._management_url = management_url
         self._concurrency = {Lane.EXPRESS: express_concurrency, Lane.NORMAL: normal_concurrency}
-        self._seconds = confirm_seconds
+        self._seconds = connect_seconds
         self._dead_pause = dead_pause
         self._nodes: dict[str, None] = {}  # in order, without repeats
         self._control = Link(urls, name="lienthong control", set_up=self._declare_all)
-        self._publisher = Publisher(urls, confirm_seconds=confirm_seconds)
-        self._intakes: list[Intake] = []
+        self._publisher = Publisher(urls, declared=self._connected, confirm_seconds=confirm_seconds)
+        self._events = Link(urls, name="lienthong events", set_up=self._listen)
+        self._lanes: dict[Lane, Intake] = {}
         self._dead: Intake | None = None
-        self._events: Link | None = None
         self._subscribers: list[NotificationHandler] = []
         self._notified: set[asyncio.Task[None]] = set()
 
-    @classmethod
-    async def connect(
-        cls,
-        urls: Sequence[str],
-        *,
-        topology: Topology | None = None,
-        management_url: str | None = None,
-        express_concurrency: int = 4,
-        normal_concurrency: int = 4,
-        connect_seconds: float = 30.0,
-        confirm_seconds: float = 15.0,
-        dead_pause: float = 5.0,
-    ) -> Self:
-        """Connect and declare what does not depend on the nodes.
-
-        `urls`: AMQP URLs of the members of one cluster. `management_url`: with user and password, see
-        `PrivateNode.management_url`. Concurrencies: handlers at work per lane. `confirm_seconds`: after this a
-        publish is taken for lost. `dead_pause`: seconds before a dead letter that could not be stored is tried again.
-        Raises `HubFault` when no URL answers within `connect_seconds`.
-        """
-        broker = cls(
-            urls,
-            topology=topology or Topology(),
-            management_url=management_url,
-            express_concurrency=express_concurrency,
-            normal_concurrency=normal_concurrency,
-            confirm_seconds=confirm_seconds,
-            dead_pause=dead_pause,
-        )
-        try:
-            await broker._control.open(connect_seconds)  # noqa: SLF001 - our own object
-            await broker._publisher.link.open(connect_seconds)  # noqa: SLF001
-        except BaseException:
-            await broker.close()
-            raise
-        return broker
-
     # --- topology ---------------------------------------------------------------------------------------
+
+    async def _connected(self) -> AbstractConnection:
+        return await self._control.ready(self._seconds)
 
     async def _declare_all(self, connection: AbstractConnection) -> None:
         await declare_base(connection, self._topology)
@@ -105,18 +77,16 @@ class RabbitBroker:
     async def _declare_nodes(self, connection: AbstractConnection, nodes: Sequence[str]) -> None:
         await declare_queues(connection, [queue for node in nodes for queue in self._topology.of_node(node)])
 
+    async def _declare_again(self) -> None:
+        with as_hub_faults("declaring"):
+            await self._declare_all(await self._connected())
+
     async def declare(self, nodes: Sequence[str]) -> None:
         """Declare the lanes of `nodes`; they are declared again after every reconnection."""
-        connection = await self._control.ready(self._seconds)
-        self._nodes.update(dict.fromkeys(nodes))
-        try:
+        connection = await self._connected()
+        with as_hub_faults("declaring"):
             await self._declare_nodes(connection, nodes)
-        except* LINK_ERRORS as errors:
-            raise HubFault("RabbitMQ did not take the declaration of queues") from errors
-        except* asyncio.CancelledError as errors:
-            if not lost_not_cancelled():
-                raise
-            raise HubFault("the connection broke while queues were declared") from errors
+        self._nodes.update(dict.fromkeys(nodes))
 
     # --- publishing -------------------------------------------------------------------------------------
 
@@ -124,21 +94,23 @@ class RabbitBroker:
         """Return when the message is on disk in the node's queue; `HubFault` when it is not known to be."""
         await self._publisher.publish(self._topology.transit, self._topology.routing_key(node, lane), body)
 
-    async def _pass_on(self, delivery: TransitDelivery) -> None:
+    async def _pass_on(self, delivery: TransitDelivery, reason: str) -> None:
         """To the next delay, or to the dead letters after the last."""
         exchange = self._topology.retry(delivery.attempt)
         attempt = delivery.attempt + 1
         if exchange is None:
             exchange, attempt = self._topology.dead, delivery.attempt
-            log.error("broker.dead_lettered", node=delivery.node, lane=delivery.lane.value, attempt=attempt)
+            log.error("broker.dead_lettered", node=delivery.node, lane=delivery.lane.value, reason=reason)
         key = self._topology.routing_key(delivery.node, delivery.lane)
-        await self._publisher.publish(exchange, key, delivery.body, attempt=attempt)
+        await self._publisher.publish(exchange, key, delivery.body, attempt=attempt, reason=reason)
 
-    async def _pass_on_dead(self, delivery: TransitDelivery) -> None:
-        """A dead letter that could not be stored goes to the end of its queue, after a pause."""
+    async def _pass_on_dead(self, delivery: TransitDelivery, _: str) -> None:
+        """A dead letter that could not be handled goes to the end of its queue, after a pause, as it was."""
         await asyncio.sleep(self._dead_pause)
         key = self._topology.routing_key(delivery.node, delivery.lane)
-        await self._publisher.publish(self._topology.dead, key, delivery.body, attempt=delivery.attempt)
+        await self._publisher.publish(
+            self._topology.dead, key, delivery.body, attempt=delivery.attempt, reason=delivery.reason
+        )
 
     def blocked(self) -> bool:
         """Whether RabbitMQ holds our publishers back. It says so only once we publish under the alarm."""
@@ -147,42 +119,51 @@ class RabbitBroker:
     # --- consuming --------------------------------------------------------------------------------------
 
     async def consume(self, nodes: Sequence[str], handler: TransitHandler) -> None:
-        """Consume both lanes of `nodes`, each over its own link, until `stop_consuming`."""
+        """Consume both lanes of `nodes`, each lane over its own link, until `stop_consuming`.
+
+        Further calls add nodes; all nodes share the handler of the first call.
+        """
         await self.declare(nodes)
         for lane in Lane:
-            intake = Intake(
-                self._urls,
-                name=lane.value,
-                sources=[
-                    Source(queue=self._topology.queue(node, lane), place=(node, lane)) for node in nodes
-                ],
-                handler=handler,
-                pass_on=self._pass_on,
-                locate=locate,
-                concurrency=self._concurrency[lane],
+            if lane not in self._lanes:
+                self._lanes[lane] = self._intake(lane.value, handler, self._pass_on, self._concurrency[lane])
+        await asyncio.gather(
+            *(
+                intake.add(
+                    [Source(queue=self._topology.queue(n, lane), place=(n, lane)) for n in nodes],
+                    self._seconds,
+                )
+                for lane, intake in self._lanes.items()
             )
-            self._intakes.append(intake)
-            await intake.link.open(self._seconds)
+        )
 
     async def stop_consuming(self) -> None:
         """Return when the handlers at work have finished and everything else went back to its queue."""
-        intakes, self._intakes = self._intakes, []
-        await asyncio.gather(*(intake.stop() for intake in intakes))
+        intakes, self._lanes = self._lanes, {}
+        await asyncio.gather(*(intake.stop() for intake in intakes.values()))
 
     async def collect_dead(self, handler: TransitHandler) -> None:
-        """Consume the dead letters, two at a time."""
-        if self._dead is not None:
-            raise HubFault("dead letters are collected already")
-        self._dead = Intake(
+        """Consume the dead letters, two at a time, until `close`."""
+        if self._dead is None:
+            self._dead = self._intake("dead", handler, self._pass_on_dead, 2)
+        await self._connected()
+        await self._dead.add([Source(queue=self._topology.dead_queue, place=None)], self._seconds)
+
+    def _intake(
+        self,
+        name: str,
+        handler: TransitHandler,
+        pass_on: Callable[[TransitDelivery, str], Awaitable[None]],
+        concurrency: int,
+    ) -> Intake:
+        return Intake(
             self._urls,
-            name="dead",
-            sources=[Source(queue=self._topology.dead_queue, place=None)],
+            name=name,
             handler=handler,
-            pass_on=self._pass_on_dead,
-            locate=locate,
-            concurrency=2,
+            pass_on=pass_on,
+            declare=self._declare_again,
+            concurrency=concurrency,
         )
-        await self._dead.link.open(self._seconds)
 
     # --- notifications ----------------------------------------------------------------------------------
 
@@ -191,16 +172,15 @@ class RabbitBroker:
         await self._publisher.announce(self._topology.events, json.dumps(dict(notification)).encode())
 
     async def subscribe(self, handler: NotificationHandler) -> None:
-        """Call `handler` with each notification from now on, one at a time per notification."""
-        self._subscribers.append(handler)
-        if self._events is None:
-            self._events = Link(self._urls, name="lienthong events", set_up=self._listen)
-            await self._events.open(self._seconds)
+        """Call `handler` with each notification from now on. Subscribing twice is subscribing once."""
+        if handler not in self._subscribers:
+            self._subscribers.append(handler)
+        await self._connected()
+        await self._events.ready(self._seconds)
 
     async def _listen(self, connection: AbstractConnection) -> None:
         channel = await connection.channel(publisher_confirms=False)
-        if self._events is not None:
-            self._events.drop_with(channel)
+        self._events.watch(channel)
         queue = await channel.declare_queue(exclusive=True, auto_delete=True)
         await queue.bind(self._topology.events)
         await queue.consume(self._on_notification, no_ack=True)
@@ -225,16 +205,14 @@ class RabbitBroker:
     # --- questions, end ---------------------------------------------------------------------------------
 
     async def queues(self, nodes: Sequence[str]) -> list[QueueRow]:
-        """Both lanes of each node, zeros where there is no queue."""
+        """Both lanes of each node, zeros where there is no queue. With a management API one call, seconds old."""
         if self._management_url is not None:
             vhost = unquote(urlsplit(self._urls[0]).path[1:]) or "/"
             return rows(self._topology, nodes, await depths_by_management(self._management_url, vhost))
-        connection = await self._control.ready(self._seconds)
         names = [self._topology.queue(node, lane) for node in nodes for lane in Lane]
-        try:
+        connection = await self._connected()
+        with as_hub_faults("asking for queues"):
             return rows(self._topology, nodes, await depths_by_declaration(connection, names))
-        except LINK_ERRORS as error:
-            raise HubFault("RabbitMQ did not tell its queues") from error
 
     async def close(self) -> None:
         """Stop consuming as `stop_consuming` does, then close every link."""
@@ -242,15 +220,8 @@ class RabbitBroker:
         if self._dead is not None:
             await self._dead.stop()
             self._dead = None
-        if self._events is not None:
-            await self._events.close()
-            self._events = None
+        await self._events.close()
         for task in tuple(self._notified):
             task.cancel()
-        await self._publisher.close()
+        await self._publisher.link.close()
         await self._control.close()
-
-
-def locate(routing_key: str) -> tuple[str, Lane]:
-    """Where a dead letter died; a message that is not ours is shown under its whole routing key."""
-    return read_routing_key(routing_key) or (routing_key, Lane.NORMAL)
