@@ -16,7 +16,8 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.errors import CATALOGUE, Code
 from lienthong.hub.ports import DocumentQuery, HeldKind
 from lienthong.rpc.limits import FETCH_CHUNK
-from tests.fakes.hub import NOW, RECIPIENT, SENDER
+from tests.fakes.hub import RECIPIENT
+from tests.fakes.hub_rows import NOW, SENDER
 from tests.fakes.rpc import WAIT, Client, Refused, Running, serving
 
 SINCE = datetime(2026, 3, 1, tzinfo=UTC)
@@ -58,8 +59,8 @@ async def test_queues_name_their_node_and_say_what_is_unknown(running: Running, 
 
 
 async def test_held_messages_are_listed_shown_and_resolved(running: Running, operator: Client) -> None:
-    request = pb.ListHeldRequest(kind="quarantine", include_resolved=True, limit=5_000)
-    (held,) = (await ask(operator, "ListHeld", request)).held
+    wanted = pb.ListHeldRequest(kind="quarantine", include_resolved=True, limit=5_000)
+    (held,) = (await ask(operator, "ListHeld", wanted)).held
     assert running.administration.asked["held"] == [(HeldKind.QUARANTINE, True, 1_000)]
     entry = CATALOGUE[Code.SIGNATURE_INVALID]
     assert (held.id, held.kind, held.code, held.document_id) == ("h1", "quarantine", "SIGNATURE_INVALID", "")
@@ -156,7 +157,8 @@ async def test_agencies_are_listed_put_and_closed(running: Running, operator: Cl
     )
     answer = await ask(operator, "PutAgencies", pb.PutAgenciesRequest(agencies=[new], reason="QĐ 1"))
     assert answer.version == 8
-    ((agency,), reason) = running.administration.asked["put_agencies"][0]  # type: ignore[misc]
+    put: Any = running.administration.asked["put_agencies"][0]
+    ((agency,), reason) = put
     assert reason == "QĐ 1"
     assert (agency.name, agency.status, agency.environment) == (
         "Sở mới",

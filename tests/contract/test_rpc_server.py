@@ -60,7 +60,8 @@ async def test_health_is_told_per_service(running: Running, client: Client) -> N
 
 
 async def test_reflection_lists_exactly_the_services_of_the_access_table(client: Client) -> None:
-    stub = reflection_pb2_grpc.ServerReflectionStub(client.channel)
+    channel: Any = client.channel  # the stubs of reflection know the synchronous one only
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
     call = stub.ServerReflectionInfo(
         iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=WAIT
     )
@@ -69,8 +70,9 @@ async def test_reflection_lists_exactly_the_services_of_the_access_table(client:
 
 
 async def test_a_service_nobody_registered_is_unimplemented(client: Client) -> None:
+    call: Any = client.channel.unary_unary("/lienthong.api.v1.Other/Do")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await client.channel.unary_unary("/lienthong.api.v1.Other/Do")(b"", timeout=WAIT)
+        await call(b"", timeout=WAIT)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 

@@ -17,7 +17,8 @@ from prometheus_client import CollectorRegistry
 from lienthong.api.v1 import admin_pb2_grpc, directory_pb2_grpc, exchange_pb2, exchange_pb2_grpc
 from lienthong.rpc.limits import RpcLimits
 from lienthong.rpc.server import RpcServer, TlsFiles
-from tests.fakes.hub import RECIPIENT, SENDER, FakeAdministration, FakeHub
+from tests.fakes.hub import RECIPIENT, FakeAdministration, FakeHub
+from tests.fakes.hub_rows import SENDER
 from tests.fakes.transport_pki import Holder, TransportAuthority
 
 WAIT = 20.0  # seconds: the deadline of what must happen

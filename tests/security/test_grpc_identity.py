@@ -13,7 +13,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from lienthong.api.v1 import admin_pb2, directory_pb2, exchange_pb2
 from lienthong.rpc.access import ADMIN
-from tests.fakes.hub import RECIPIENT, SENDER
+from tests.fakes.hub import RECIPIENT
+from tests.fakes.hub_rows import SENDER
 from tests.fakes.rpc import WAIT, Client, Refused, Running, serving
 from tests.fakes.transport_pki import Holder, TransportAuthority
 
@@ -57,9 +58,8 @@ async def test_an_unbound_certificate_of_our_own_authority_is_nobody(running: Ru
     async with running.connect(running.peers.stranger) as client:
         refused = await Refused.by(inbox(client))
         assert (refused.reason, refused.grpc) == ("UNAUTHENTICATED", grpc.StatusCode.UNAUTHENTICATED)
-        answer = await health_pb2_grpc.HealthStub(client.channel).Check(
-            health_pb2.HealthCheckRequest(), timeout=WAIT
-        )
+        health: Any = health_pb2_grpc.HealthStub(client.channel)
+        answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=WAIT)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
@@ -109,7 +109,7 @@ async def test_a_watcher_revoked_meanwhile_gets_nothing_more(running: Running) -
 async def test_an_agency_may_not_administrate(running: Running, method: str) -> None:
     async with running.connect(running.peers.sender) as client:
         # Not even a well-formed request is needed: the caller is judged before it is read.
-        raw = client.channel.unary_unary(f"/{ADMIN}/{method}")
+        raw: Any = client.channel.unary_unary(f"/{ADMIN}/{method}")
         refused = await Refused.by(raw(b"\xff", timeout=WAIT))
     assert (refused.reason, refused.grpc) == ("NOT_PERMITTED", grpc.StatusCode.PERMISSION_DENIED)
     assert not running.administration.calls

@@ -73,7 +73,10 @@ class Stages:
             try:
                 yield
             finally:
-                logger.info(
+                tell = (
+                    logger.debug if roles_for(call.method) is None else logger.info
+                )  # balancers ask all day
+                tell(
                     "rpc.finished",
                     status=call.status.name,
                     refused=call.refused,

@@ -20,7 +20,7 @@ class Clock:
 
 
 def buckets(clock: Clock, **changes: int) -> TokenBuckets:
-    return TokenBuckets(**{"rate": 2, "burst": 3, **changes}, clock=clock)  # type: ignore[arg-type]
+    return TokenBuckets(**{"rate": 2, "burst": 3, **changes}, clock=clock)
 
 
 def test_a_burst_then_the_rate() -> None:
