@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import aio_pika
-from lienthong.broker.rabbitmq import RabbitBroker
+from lienthong.broker.rabbit import RabbitBroker
 
 from lienthong import blobs, store
 from lienthong.broker.topology import Topology
@@ -154,7 +154,9 @@ class Linkage:
         return lambda: trusts
 
     async def _connect(self) -> RabbitBroker:
-        broker = await RabbitBroker.connect(self._urls, topology=self.topology)
+        broker = RabbitBroker(
+            self._urls, prefix=self.topology.prefix, retry_delays=self.topology.retry_delays, dead_pause=0.2
+        )
         self._brokers.append(broker)
         return broker
 
