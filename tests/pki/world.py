@@ -76,9 +76,10 @@ class World:
     # -- keys
 
     def key(self, code: str) -> SigningKey:
-        """The agency's signing key (P-256, SAN urn:lienthong:agency:CODE)."""
-        agency = self.directory.agencies[code]
-        return self._key(f"urn:lienthong:agency:{code}", self.agency_ca, agency.name)
+        """The agency's signing key (P-256, SAN urn:lienthong:agency:CODE); any form of the code."""
+        agency = self.directory.find(code)
+        assert agency, f"{code} is not in the test province"
+        return self._key(f"urn:lienthong:agency:{agency.code}", self.agency_ca, agency.name)
 
     def node_key(self, code: str) -> SigningKey:
         """The relay key of the agency's node."""
