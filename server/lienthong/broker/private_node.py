@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 import random
+import re
 import secrets
 import shutil
 import signal
@@ -138,8 +139,7 @@ class PrivateNode:
             "RUNNING_UNDER_SYSTEMD": "true",  # the start script then becomes the server: one process, one pid
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",  # not the distribution's
             "RABBITMQ_NODENAME": identity.name,
-            # Relative to the working folder: 3.10 hands it to df unquoted, and a space in it disables the disk alarm.
-            "RABBITMQ_MNESIA_BASE": "database",
+            "RABBITMQ_MNESIA_BASE": str(self._database),
             "RABBITMQ_LOG_BASE": str(self.log_file.parent),
             "RABBITMQ_LOGS": str(self.log_file),
             "RABBITMQ_CONFIG_FILE": str(self.data_dir / "rabbitmq.conf"),
@@ -152,6 +152,12 @@ class PrivateNode:
             "ERL_EPMD_PORT": str(identity.epmd),
             "ERL_CRASH_DUMP_SECONDS": "0",
         }
+
+    @property
+    def _database(self) -> Path:
+        """RabbitMQ 3.10 hands this path to df unquoted: a space in it would disable the disk alarm."""
+        plain = re.fullmatch(r"[\w./+@=:-]+", str(self.data_dir), re.ASCII)
+        return (self.data_dir if plain else Path("/proc/self/cwd")) / "database"
 
     async def start(self) -> None:
         """Start, and return when AMQP and the management API answer.
