@@ -1,1 +1,7 @@
-"""Where the bytes of documents lie: content-addressed, in a folder or in S3."""
+"""Where the bytes are: documents by the SHA-256 of their content, in a folder or in S3, behind the `Blobs` port."""
+
+from __future__ import annotations
+
+from lienthong.blobs.store import open_blobs
+
+__all__ = ["open_blobs"]

@@ -10,7 +10,6 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -19,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from lienthong.errors import HubFault
+from lienthong.errors import HubFault, LienthongError
 from lienthong.store.writer import Writer, as_fault
 
 READERS = 4  #: threads and connections for reading
@@ -111,18 +110,21 @@ class Database:
         self, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kw: P.kwargs
     ) -> T:
         """Run `query` on one consistent snapshot."""
-        loop = asyncio.get_running_loop()
+
+        def run() -> T:
+            try:
+                with self._reading.begin() as connection:
+                    return query(connection, *args, **kw)
+            except LienthongError:
+                raise
+            except Exception as error:
+                raise as_fault(error) from error
+
         try:
-            return await loop.run_in_executor(self._readers, partial(self._read, query, *args, **kw))
+            future = asyncio.get_running_loop().run_in_executor(self._readers, run)
         except RuntimeError as error:  # the executor is shut down
             raise HubFault("the store is closed") from error
-
-    def _read(self, query: Callable[..., T], /, *args: Any, **kw: Any) -> T:
-        try:
-            with self._reading.begin() as connection:
-                return query(connection, *args, **kw)
-        except Exception as error:
-            raise as_fault(error) from error
+        return await future
 
     async def write(
         self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kw: P.kwargs

@@ -44,7 +44,7 @@ def shift(
     recipients: Collection[str] | None,
     state: DeliveryState,
     at: datetime,
-    **values: Any,
+    **values: datetime | str | None,
 ) -> list[str]:
     """Move deliveries (all with None) that may legally move to `state`; the recipients moved, in the sender's order."""
     conditions = [ways.c.document_id == document_id, ways.c.state.in_(sorted(sources(state)))]

@@ -57,7 +57,7 @@ def hop(row: Row) -> HopRow:
 
 def hop_values(hop: HopRow) -> dict[str, Any]:
     """Columns of `hops`."""
-    return {name: getattr(hop, name) for name in tables.hops.c.keys()}  # noqa: SIM118 - a column collection
+    return {c.name: getattr(hop, c.name) for c in tables.hops.c}
 
 
 def evidence(row: Row) -> EvidenceRow:
@@ -97,7 +97,7 @@ def agency(row: Row) -> Agency:
 
 def agency_values(agency: Agency) -> dict[str, Any]:
     """Columns of `agencies`."""
-    values = {name: getattr(agency, name) for name in tables.agencies.c.keys()}  # noqa: SIM118
+    values = {c.name: getattr(agency, c.name) for c in tables.agencies.c}
     return values | {"aliases": list(agency.aliases), "successors": list(agency.successors)}
 
 
@@ -108,4 +108,4 @@ def certificate(row: Row) -> CertificateRow:
 
 def certificate_values(certificate: CertificateRow) -> dict[str, Any]:
     """Columns of `certificates`."""
-    return {name: getattr(certificate, name) for name in tables.certificates.c.keys()}  # noqa: SIM118
+    return {c.name: getattr(certificate, c.name) for c in tables.certificates.c}

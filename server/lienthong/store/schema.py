@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -26,30 +28,30 @@ def _config(connection: sa.Connection | None = None) -> Config:
 
 def migrate(url: str) -> None:
     """Bring the database at `url` to this program's schema, in one transaction; a new file is made."""
-    engine = open_engine(url)
-    try:
-        with engine.execution_options(writes=True).begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-            _check_known(connection)
-            command.upgrade(_config(connection), "head")
-    except LienthongError:
-        raise
-    except Exception as error:
-        raise as_fault(error) from error
-    finally:
-        engine.dispose()
+    with _connected(url) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        _check_known(connection)
+        command.upgrade(_config(connection), "head")
 
 
 def check_schema(url: str) -> None:
     """Raise `HubFault` unless the database has exactly this program's schema."""
+    with _connected(url, must_exist=True) as connection:
+        if _check_known(connection) != _head():
+            raise HubFault("the store's schema is older than this program: run `lienthong migrate`")
+
+
+@contextmanager
+def _connected(url: str, *, must_exist: bool = False) -> Iterator[sa.Connection]:
+    """One transaction, committed at the end; whatever the database raises becomes `HubFault`."""
     engine = open_engine(url)
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    if must_exist and file is not None and not Path(file).is_file():
+        raise HubFault("the store does not exist yet: run `lienthong migrate`")
     try:
-        if engine.url.get_backend_name() == "sqlite" and not Path(engine.url.database or "").is_file():
-            raise HubFault("the store does not exist yet: run `lienthong migrate`")
-        with engine.connect() as connection:
-            if _check_known(connection) != _head():
-                raise HubFault("the store's schema is older than this program: run `lienthong migrate`")
+        with engine.execution_options(writes=not must_exist).begin() as connection:
+            yield connection
     except LienthongError:
         raise
     except Exception as error:

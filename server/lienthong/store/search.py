@@ -56,7 +56,7 @@ class AgencySearch:
         return [self._agencies[place] for place in list(found)[:limit]]
 
     def _by_code(self, code: str, limit: int) -> list[int]:
-        places = []
+        places: list[int] = []
         for at in range(bisect_left(self._codes, (code,)), len(self._codes)):
             if len(places) >= limit or not self._codes[at][0].startswith(code):
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,6 +27,7 @@ from lienthong.hub.ports import (
 )
 from lienthong.store import deliveries, directory, documents, events, finding, held, hops
 from lienthong.store.database import Database
+from lienthong.store.schema import check_schema
 from lienthong.store.search import AgencySearch
 
 PUT_ATTEMPTS = 5  #: tries to change the directory while others change it too
@@ -38,6 +40,12 @@ class _Known:
     version: int  #: of the agencies alone
     directory: Directory
     search: AgencySearch
+
+
+def open_store(url: str) -> SqlStore:
+    """The store at ``sqlite:///path`` or ``postgresql+psycopg://…``; `HubFault` unless its schema is current."""
+    check_schema(url)
+    return SqlStore(url)
 
 
 class SqlStore:
@@ -140,13 +148,12 @@ class SqlStore:
             given = {agency.code: agency for agency in agencies}
             if len(given) < len(agencies):
                 Directory.of(agencies)  # raises: it names the code that stands twice
-            changed = [
-                agency for code, agency in given.items() if known.directory.agencies.get(code) != agency
-            ]
+            before = known.directory.agencies
+            changed = [agency for code, agency in given.items() if before.get(code) != agency]
             if not changed:
                 return known.directory.version
             # checked here, not in the writer's thread, where a large directory would hold up every acceptance
-            await self._db.read(lambda _: Directory.of({**known.directory.agencies, **given}.values()))
+            await asyncio.to_thread(Directory.of, {**before, **given}.values())
             write = directory.write_agencies
             version = await self._db.write(write, changed, event=event, expected=known.version)
             if version is not None:
@@ -155,7 +162,7 @@ class SqlStore:
 
     async def search_agencies(self, text: str, *, limit: int) -> list[Agency]:  # noqa: D102
         known = await self._current()
-        return await self._db.read(lambda _: known.search.search(text, limit=limit))
+        return await asyncio.to_thread(known.search.search, text, limit=limit)
 
     async def _current(self) -> _Known:
         """The agencies as they are now; read anew only when their version rose."""
@@ -163,7 +170,7 @@ class SqlStore:
         known = self._known
         if known is None or known.version < agencies_version:
             version, snapshot = await self._db.read(directory.read_agencies)
-            search = await self._db.read(lambda _: AgencySearch(snapshot))
+            search = await asyncio.to_thread(AgencySearch, snapshot)
             known = _Known(version, snapshot, search)
         elif known.directory.version < whole:
             known = replace(known, directory=replace(known.directory, version=whole))
