@@ -153,9 +153,8 @@ class AgencyClient:
 
     async def compose(self, draft: Draft) -> bytes:
         """A whole signed document out of a draft; names come from the directory. Nothing is sent."""
-        sender, *recipients = await asyncio.gather(
-            *(self.agency(code) for code in (self.profile.agency, *draft.to))
-        )
+        sender = await self.agency(self.profile.agency)
+        recipients = await asyncio.gather(*(self._recipient(code) for code in draft.to))
         province = province_name(await self._root_of(sender))
         document, attachments = compose(
             draft, sender=sender, province=province, recipients=recipients, now=self._clock()
@@ -303,6 +302,15 @@ class AgencyClient:
         request = exchange_pb2.GetEvidenceRequest(document=document)
         response = await self._unary(lambda: self._connection.exchange.GetEvidence, request)
         return tuple(mapping.to_evidence(evidence) for evidence in response.evidence)
+
+    async def _recipient(self, code: str) -> Agency:
+        """The agency; a code nobody has goes as written, for the hub to refuse this one recipient."""
+        try:
+            return await self.agency(code)
+        except Refusal as refusal:
+            if refusal.code is not Code.NOT_FOUND:
+                raise
+            return Agency(code=code, name=code, tier="")
 
     async def _root_of(self, agency: Agency) -> Agency:
         seen = {agency.code}

@@ -28,6 +28,10 @@ _PLAIN = {
 class Misuse(Refusal):
     """What was handed to this library cannot be used: a profile, a draft, a file. Nothing was sent."""
 
+    def message(self, language: Language) -> str:
+        """The facts alone: the catalogue speaks of requests, and none was made."""
+        return self.detail or super().message(language)
+
 
 class Unreachable(LienthongError):
     """No hub answered at `address`: nothing is known about what it did, so repeat only what may be repeated.

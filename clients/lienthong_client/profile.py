@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lienthong.errors import Code, Refusal
+from lienthong.errors import Code, Language, Refusal
 from lienthong.signing.keys import SigningKey
 from lienthong.signing.trust import Revocation, Trust
 from lienthong_client.errors import Misuse
@@ -26,6 +26,18 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
 
 class ProfileError(Misuse):
     """The profile or a file it names cannot be used. The command line treats it as wrong usage."""
+
+    def remedy(self, language: Language) -> str:
+        """Where a profile is looked for."""
+        if language == "vi":
+            return (
+                "Sửa khóa được nêu, hoặc chỉ ra tệp profile bằng --profile hay LIENTHONG_PROFILE "
+                "(lienthong up đặt ở DIR/agencies/CODE/profile.toml)"
+            )
+        return (
+            "Correct the named key, or name the profile with --profile or LIENTHONG_PROFILE "
+            "(lienthong up puts it at DIR/agencies/CODE/profile.toml)"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

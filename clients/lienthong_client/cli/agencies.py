@@ -45,5 +45,5 @@ def find(
         output.note(words("nothing_found"), style="dim")
         return
     headings = [words("code"), words("name"), words("tier"), words("status")]
-    rows = [(agency.code, agency.name, agency.tier, agency.status.value) for agency in found]
+    rows = [(agency.code, agency.name, words.tier(agency.tier), agency.status.value) for agency in found]
     output.rows(headings, rows, flexible=1)

@@ -66,7 +66,7 @@ def _show(item: InboxItem, output: Output) -> None:
     sender = f"{document.sender_name} ({document.sender})" if document.sender_name else document.sender
     cells = (item.delivery_id, local_time(item.consigned_at), sender, number, priority, document.subject)
     if not output.is_terminal:
-        output.show("\t".join(clean(cell) for cell in cells))
+        output.tabbed(cells)
         return
     head = Text(clean(item.delivery_id), style="bold").append(
         f"  {local_time(item.consigned_at)}", style="not bold dim"

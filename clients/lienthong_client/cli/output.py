@@ -85,6 +85,11 @@ class Output:
         """A line on standard error: what people should know and programs need not read."""
         self._err.print(Text(text, style=style), soft_wrap=True)
 
+    def tabbed(self, cells: Sequence[str]) -> None:
+        """One line for a pipe, cells parted by tabs, written at once."""
+        sys.stdout.write("\t".join(clean(cell) for cell in cells) + "\n")
+        sys.stdout.flush()
+
     def facts(self, facts: Mapping[str, str]) -> None:
         """Name and value, aligned; empty values are left out."""
         shown = {name: value for name, value in facts.items() if value}
@@ -97,7 +102,7 @@ class Output:
         """A table on a terminal, tab-separated lines in a pipe. Column `flexible` may wrap, the others may not."""
         if not self.is_terminal:
             for row in rows:
-                self.show("\t".join(clean(cell) for cell in row))
+                self.tabbed(row)
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
         for number, heading in enumerate(headings):
@@ -113,11 +118,18 @@ class Output:
             yield lambda done, total: None
             return
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        with Progress(*columns, console=self._err, transient=True) as bar:
-            task = bar.add_task(self.words(key), total=None, visible=False)
-            yield lambda done, total: bar.update(
-                task, completed=done, total=total, visible=total >= _WORTH_A_BAR
-            )
+        bar = Progress(*columns, console=self._err, transient=True)
+        task = bar.add_task(self.words(key), total=None)
+
+        def on_progress(done: int, total: int) -> None:
+            if total >= _WORTH_A_BAR:
+                bar.start()  # once; a short transfer never touches the terminal
+                bar.update(task, completed=done, total=total)
+
+        try:
+            yield on_progress
+        finally:
+            bar.stop()
 
 
 def styled(text: str, state: str) -> Text:

@@ -72,4 +72,4 @@ def _hop(hop: Hop, output: Output) -> Text:
         styled(output.words.state(hop.verdict), hop.verdict)
     )
     name = f"{clean(hop.node_name)} ({clean(hop.node)})" if hop.node_name else clean(hop.node)
-    return line.append(f"  {name}  ").append(clean(hop.tier), style="dim")
+    return line.append(f"  {name}  ").append(output.words.tier(clean(hop.tier)), style="dim")

@@ -146,7 +146,7 @@ def _tell(found: Examination, problem: Refusal | None, output: Output) -> None:
         tell_proof(found.proof, output)
     verdict = found.verdict
     output.show(
-        Text(f"{words('verdict')}: ").append(styled(f"{verdict.value} ({words.state(verdict)})", verdict))
+        Text(f"{words('verdict')}: ").append(styled(f"{words.state(verdict)} [{verdict}]", verdict))
     )
     if problem is not None:
         tell_people(problem, output)

@@ -98,6 +98,14 @@ _STATUSES: Final[dict[str, tuple[str, str]]] = {
     "16": ("recall declined", "từ chối lấy lại"),
 }
 
+#: tiers are data; these are the usual ones
+_TIERS: Final[dict[str, str]] = {
+    "province": "tỉnh",
+    "department": "sở, ngành",
+    "district": "huyện",
+    "commune": "xã",
+}
+
 _PRIORITIES: Final[tuple[tuple[str, str], ...]] = (
     ("", ""),
     ("urgent", "KHẨN"),
@@ -125,6 +133,10 @@ class Words:
     def status(self, code: str) -> str:
         """A business status with its code."""
         return f"{code} {_STATUSES[code][self._column]}" if code in _STATUSES else code
+
+    def tier(self, tier: str) -> str:
+        """A tier, for people."""
+        return _TIERS.get(tier, tier) if self.language == "vi" else tier
 
     def priority(self, number: int) -> str:
         """Empty for an ordinary document."""

@@ -1,0 +1,526 @@
+"""A hub for client tests: ExchangeService and DirectoryService over mTLS, whole evidence, and faults on demand.
+
+    with FakeExchange.running(World(at=now)) as hub:
+        profile = hub.write_profile(folder, "H48.31.05")      # profile.toml, keys and anchors, as `lienthong init` does
+        hub.cut_fetch_after = [1000]                          # the next Fetch breaks after 1,000 bytes
+
+Documents arrive at once: each submission makes every hop record and consignment with the world's own keys. The
+server is grpc's threaded one, so that clients under test may run event loops of their own in the same process.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import grpc
+from cryptography import x509
+from google.protobuf.timestamp_pb2 import Timestamp
+from grpc_status import rpc_status
+from tests.pki.world import World
+
+from lienthong.api.v1 import common_pb2, directory_pb2, exchange_pb2
+from lienthong.api.v1 import directory_pb2_grpc as directory_grpc
+from lienthong.api.v1 import exchange_pb2_grpc as exchange_grpc
+from lienthong.domain.agency import Agency
+from lienthong.domain.document import Document
+from lienthong.domain.evidence import (
+    Branch,
+    ContentConsignment,
+    HopRecord,
+    SubmissionAcceptance,
+    Verdict,
+)
+from lienthong.domain.ids import new_id, sha256_hex
+from lienthong.errors import Code, Refusal
+from lienthong.rpc.errors import status_of
+from lienthong.signing.authority import Use
+from lienthong.signing.sign import sign_record
+from lienthong.signing.verify import verify_package
+from lienthong.transit import records
+
+PASSWORD = "chỉ để thử"
+
+
+@dataclass(kw_only=True)
+class Stored:
+    """One document the fake holds."""
+
+    id: str
+    data: bytes
+    sender: str
+    package: Document
+    accepted: SubmissionAcceptance
+    acceptance: bytes
+    hops: list[tuple[HopRecord, bytes]] = field(default_factory=list)
+    consignments: dict[str, tuple[ContentConsignment, bytes]] = field(default_factory=dict)
+    handovers: dict[str, bytes] = field(default_factory=dict)
+    refused: dict[str, Refusal] = field(default_factory=dict)
+    deliveries: dict[str, str] = field(default_factory=dict)  # recipient -> delivery id
+
+    def way(self, recipient: str) -> list[tuple[HopRecord, bytes]]:
+        """The hops that serve one recipient."""
+        return [
+            (hop, xml)
+            for hop, xml in self.hops
+            if (hop.delivered and hop.node == recipient) or any(recipient in b.recipients for b in hop.next)
+        ]
+
+
+class FakeExchange:
+    """State, switches and the two services."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.documents: dict[str, Stored] = {}
+        self.calls: Counter[str] = Counter()
+        self.languages: list[str] = []
+        self.failures: dict[str, list[Exception]] = {}  # method -> raised by its next calls, one each
+        self.cut_fetch_after: list[int] = []  # bytes; one entry breaks one Fetch
+        self.fetch_offsets: list[int] = []
+        self.tamper: Callable[[bytes], bytes] = lambda data: data  # what Fetch gives instead of the bytes
+        self.announce: Callable[[bytes], str] = sha256_hex  # the SHA-256 Fetch's header names
+        self.evidence: Callable[[list[common_pb2.Evidence]], list[common_pb2.Evidence]] = lambda items: items
+        self.acceptance: Callable[[bytes], bytes] = lambda xml: xml  # what Submit gives back
+        self.page_size = 500
+        self.port = 0
+        self._changed = threading.Condition()
+        self._watch_epoch = 0
+
+    # --- running ----------------------------------------------------------------------------------------
+
+    @classmethod
+    @contextmanager
+    def running(cls, world: World, *, port: int = 0) -> Iterator[FakeExchange]:
+        """Serve on a free loopback port (or `port`) until the block ends."""
+        hub = cls(world)
+        with hub.serving(port=port):
+            yield hub
+
+    @contextmanager
+    def serving(self, *, port: int = 0) -> Iterator[None]:
+        """Serve what is held; may be entered again after an end, as a hub that was restarted."""
+        server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
+        exchange_grpc.add_ExchangeServiceServicer_to_server(_Exchange(self), server)  # type: ignore[no-untyped-call]
+        directory_grpc.add_DirectoryServiceServicer_to_server(_Directory(self), server)  # type: ignore[no-untyped-call]
+        tls = self.world.transport("H48", use=Use.SERVER).signing_key
+        credentials = grpc.ssl_server_credentials(
+            [(tls.key_pem(), tls.certificate_pem())],
+            root_certificates=self.world.transport_ca.certificate_pem(),
+            require_client_auth=True,
+        )
+        self.port = server.add_secure_port(f"127.0.0.1:{port}", credentials)
+        server.start()
+        try:
+            yield
+        finally:
+            self.end_streams()
+            server.stop(grace=None).wait(10)
+
+    def end_streams(self) -> None:
+        """Break every WatchInbox stream."""
+        with self._changed:
+            self._watch_epoch += 1
+            self._changed.notify_all()
+
+    def write_profile(self, folder: Path, agency: str, *, address: str | None = None) -> Path:
+        """The files of an agency as an installation makes them; returns profile.toml."""
+        world = self.world
+        folder.mkdir(parents=True, exist_ok=True)
+        trust = folder.parent / "trust"
+        trust.mkdir(exist_ok=True)
+        for name, ca in (
+            ("agency", world.agency_ca),
+            ("infrastructure", world.infrastructure_ca),
+            ("transport", world.transport_ca),
+        ):
+            (trust / f"{name}-ca.pem").write_bytes(ca.certificate_pem())
+            (trust / f"{name}-ca.crl.pem").write_bytes(ca.crl(at=world.at))
+        tls = world.transport(agency).signing_key
+        (folder / "tls.pem").write_bytes(tls.certificate_pem())
+        (folder / "tls.key").write_bytes(tls.key_pem())
+        (folder / "signing.p12").write_bytes(world.key(agency).to_pkcs12(agency, PASSWORD.encode()))
+        profile = folder / "profile.toml"
+        profile.write_text(
+            f"""agency = "{agency}"
+[hub]
+address = "{address or f"127.0.0.1:{self.port}"}"
+ca = "../trust/transport-ca.pem"
+certificate = "tls.pem"
+key = "tls.key"
+[signing]
+pkcs12 = "signing.p12"
+password = "{PASSWORD}"
+[trust]
+agencies = ["../trust/agency-ca.pem"]
+infrastructure = ["../trust/infrastructure-ca.pem"]
+crls = ["../trust/agency-ca.crl.pem", "../trust/infrastructure-ca.crl.pem"]
+""",
+            "utf-8",
+        )
+        return profile
+
+    # --- documents --------------------------------------------------------------------------------------
+
+    def put(self, data: bytes) -> Stored:
+        """Accept and deliver a signed package; the same bytes again give the same answer."""
+        for stored in self.documents.values():
+            if stored.data == data:
+                return stored
+        world = self.world
+        now = datetime.now(UTC)
+        verified = verify_package(
+            data, trust=world.trust, bindings=world.bindings, directory=world.directory, at=now
+        )
+        assert isinstance(verified.package, Document)
+        refused = {}
+        recipients = []
+        for code in verified.package.recipient_codes:
+            agency = world.directory.find(code)
+            if agency is None:
+                refused[code] = Refusal(Code.RECIPIENT_UNKNOWN, detail=code)
+            else:
+                recipients.append(agency.code)
+        if not recipients:
+            raise next(iter(refused.values()))
+        accepted = SubmissionAcceptance(
+            document_id=new_id(),
+            document_sha256=verified.sha256,
+            sender=verified.sender,
+            first_node=verified.sender,
+            recipients=tuple(sorted(recipients)),
+            accepted_at=now,
+        )
+        stored = Stored(
+            id=accepted.document_id,
+            data=data,
+            sender=verified.sender,
+            package=verified.package,
+            accepted=accepted,
+            acceptance=sign_record(records.write(accepted), world.hub_key, at=now),
+            refused=refused,
+            deliveries={code: new_id() for code in (*recipients, *refused)},
+        )
+        self._hop(stored, stored.sender, accepted.recipients, 1, sha256_hex(stored.acceptance), verified.signer.sha256)
+        with self._changed:
+            self.documents[stored.id] = stored
+            self._changed.notify_all()
+        return stored
+
+    def _hop(
+        self, stored: Stored, node: str, recipients: Sequence[str], sequence: int, previous: str, signer: str
+    ) -> None:
+        behind: dict[str, list[str]] = {}
+        for recipient in recipients:
+            if recipient != node:
+                behind.setdefault(self.world.directory.route(node, recipient)[1], []).append(recipient)
+        now = datetime.now(UTC)
+        hop = HopRecord(
+            document_id=stored.id,
+            document_sha256=stored.accepted.document_sha256,
+            node=node,
+            sequence=sequence,
+            received_at=now,
+            verdict=Verdict.PASSED,
+            signer_sha256=signer,
+            next=tuple(Branch(node=n, recipients=tuple(sorted(behind[n]))) for n in sorted(behind)),
+            delivered=node in recipients,
+            previous_digest=previous,
+        )
+        xml = sign_record(records.write(hop), self.world.node_key(node), at=now)
+        stored.hops.append((hop, xml))
+        if hop.delivered:
+            consigned = ContentConsignment(
+                document_id=stored.id,
+                document_sha256=hop.document_sha256,
+                recipient=node,
+                consigned_at=now,
+                hop_digest=sha256_hex(xml),
+            )
+            signed = sign_record(records.write(consigned), self.world.node_key(node), at=now)
+            stored.consignments[node] = (consigned, signed)
+        for branch in hop.next:
+            self._hop(stored, branch.node, branch.recipients, sequence + 1, sha256_hex(xml), signer)
+
+    def find(self, reference: str) -> tuple[Stored, str | None]:
+        """A document by any of its names, with the recipient when it was named by a delivery."""
+        for stored in self.documents.values():
+            if reference in (stored.id, stored.accepted.document_sha256, stored.package.document_id):
+                return stored, None
+            for recipient, delivery in stored.deliveries.items():
+                if delivery == reference:
+                    return stored, recipient
+        raise Refusal(Code.NOT_FOUND, field="document", detail=reference)
+
+    def waiting(self, agency: str) -> list[exchange_pb2.InboxItem]:
+        """The inbox of an agency, oldest first."""
+        return [
+            exchange_pb2.InboxItem(
+                delivery_id=stored.deliveries[agency],
+                document=self.summary(stored),
+                consigned_at=stamp(stored.consignments[agency][0].consigned_at),
+            )
+            for stored in self.documents.values()
+            if agency in stored.consignments and agency not in stored.handovers
+        ]
+
+    def wait_for_news(self, epoch: int, known: int) -> bool:
+        """Wait until there are more than `known` documents; False when the streams were ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._watch_epoch != epoch or len(self.documents) > known, 60)
+            return self._watch_epoch == epoch
+
+    @property
+    def epoch(self) -> int:
+        """Rises when the streams are ended."""
+        return self._watch_epoch
+
+    def summary(self, stored: Stored) -> common_pb2.DocumentSummary:
+        """What the hub says of a document."""
+        package = stored.package
+        sender = self.world.directory.find(stored.sender)
+        return common_pb2.DocumentSummary(
+            document_id=stored.id,
+            sha256=stored.accepted.document_sha256,
+            size=len(stored.data),
+            kind="edoc",
+            sender=stored.sender,
+            sender_name=sender.name if sender else "",
+            edxml_document_id=package.document_id,
+            code_number=package.code_number,
+            code_notation=package.code_notation,
+            subject=package.subject,
+            lane=package.lane,
+            priority=int(package.other.priority or 0),
+            promulgation_date=package.promulgation_date.isoformat(),
+            accepted_at=stamp(stored.accepted.accepted_at),
+        )
+
+    def enter(self, method: str, context: Any) -> str:
+        """Count the call, raise what was ordered, and say who calls."""
+        self.calls[method] += 1
+        self.languages += [value for key, value in context.invocation_metadata() if key == "accept-language"]
+        if self.failures.get(method):
+            raise self.failures[method].pop(0)
+        pem = context.auth_context()["x509_pem_cert"][0]
+        names = x509.load_pem_x509_certificate(pem).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+        uri = names.value.get_values_for_type(x509.UniformResourceIdentifier)[0]
+        return uri.removeprefix("urn:lienthong:agency:")
+
+
+class Broken(Exception):  # noqa: N818 - a plain gRPC failure without our details
+    """Raised to end a call as a dying connection does."""
+
+
+def stamp(at: datetime) -> Timestamp:
+    made = Timestamp()
+    made.FromDatetime(at)
+    return made
+
+
+def _abort(error: Exception, context: Any) -> NoReturn:
+    if isinstance(error, Refusal):
+        context.abort_with_status(rpc_status.to_status(status_of(error, language="en")))
+    context.abort(grpc.StatusCode.UNAVAILABLE, f"broken on purpose: {error}")
+    raise AssertionError("abort raises")
+
+
+class _Exchange(exchange_grpc.ExchangeServiceServicer):
+    def __init__(self, hub: FakeExchange) -> None:
+        self.hub = hub
+
+    def Submit(self, request_iterator: Any, context: Any) -> exchange_pb2.SubmitResponse:
+        try:
+            caller = self.hub.enter("Submit", context)
+            header = next(request_iterator).header
+            data = b"".join(request.chunk for request in request_iterator)
+            if sha256_hex(data) != header.sha256 or len(data) != header.size:
+                raise Refusal(Code.ARGUMENT_INVALID, field="sha256", detail="the upload was damaged")
+            repeated = any(stored.data == data for stored in self.hub.documents.values())
+            stored = self.hub.put(data)
+            if stored.sender != caller:
+                raise Refusal(Code.CALLER_NOT_SENDER, field="MessageHeader/From/OrganId", detail=stored.sender)
+        except (Refusal, Broken) as error:
+            _abort(error, context)
+        results = []
+        for code, delivery in stored.deliveries.items():
+            refusal = stored.refused.get(code)
+            result = exchange_pb2.RecipientResult(
+                code=code, delivery_id=delivery, state="REFUSED" if refusal else "ACCEPTED"
+            )
+            if refusal:
+                result.error.CopyFrom(
+                    common_pb2.RecipientError(code=refusal.code, message=refusal.message("vi"))
+                )
+            results.append(result)
+        return exchange_pb2.SubmitResponse(
+            document_id=stored.id,
+            sha256=stored.accepted.document_sha256,
+            recipients=results,
+            submission_acceptance=self.hub.acceptance(stored.acceptance),
+            repeated_submission=repeated,
+        )
+
+    def ListInbox(self, request: Any, context: Any) -> exchange_pb2.ListInboxResponse:
+        try:
+            items = self.hub.waiting(self.hub.enter("ListInbox", context))
+        except (Refusal, Broken) as error:
+            _abort(error, context)
+        start = next((n for n, i in enumerate(items, 1) if i.delivery_id == request.page_token), 0)
+        size = min(request.page_size, self.hub.page_size)
+        page = items[start : start + size]
+        more = start + size < len(items)
+        return exchange_pb2.ListInboxResponse(items=page, next_page_token=page[-1].delivery_id if more else "")
+
+    def WatchInbox(self, request: Any, context: Any) -> Iterator[exchange_pb2.WatchInboxResponse]:
+        try:
+            caller = self.hub.enter("WatchInbox", context)
+            epoch = self.hub.epoch
+            given: set[str] = set()
+            while context.is_active():
+                known = len(self.hub.documents)
+                for item in self.hub.waiting(caller):
+                    if item.delivery_id not in given:
+                        given.add(item.delivery_id)
+                        yield exchange_pb2.WatchInboxResponse(item=item)
+                if not self.hub.wait_for_news(epoch, known):
+                    raise Broken("the stream was cut")
+        except (Refusal, Broken) as error:
+            _abort(error, context)
+
+    def Fetch(self, request: Any, context: Any) -> Iterator[exchange_pb2.FetchResponse]:
+        try:
+            caller = self.hub.enter("Fetch", context)
+            stored, recipient = self.hub.find(request.delivery_id)
+            if (recipient or caller) != caller or caller not in stored.deliveries:
+                raise Refusal(Code.NOT_FOUND, field="delivery_id", detail=request.delivery_id)
+            self.hub.fetch_offsets.append(request.offset)
+            data = self.hub.tamper(stored.data)
+            summary = self.hub.summary(stored)
+            summary.sha256, summary.size = self.hub.announce(data), len(data)
+            header = exchange_pb2.FetchHeader(delivery_id=stored.deliveries[caller], document=summary)
+            yield exchange_pb2.FetchResponse(header=header)
+            end = self.hub.cut_fetch_after.pop(0) if self.hub.cut_fetch_after else len(data)
+            for start in range(request.offset, min(end, len(data)), 500):
+                yield exchange_pb2.FetchResponse(chunk=data[start : min(start + 500, end)])
+            if end < len(data):
+                raise Broken("the stream was cut")
+        except (Refusal, Broken) as error:
+            _abort(error, context)
+
+    def Acknowledge(self, request: Any, context: Any) -> exchange_pb2.AcknowledgeResponse:
+        try:
+            caller = self.hub.enter("Acknowledge", context)
+            stored, _ = self.hub.find(request.delivery_id)
+            stored.handovers[caller] = request.content_handover
+        except (Refusal, Broken) as error:
+            _abort(error, context)
+        return exchange_pb2.AcknowledgeResponse(
+            delivery_id=request.delivery_id, state="HANDED_OVER", handed_over_at=stamp(datetime.now(UTC))
+        )
+
+    def Track(self, request: Any, context: Any) -> exchange_pb2.TrackResponse:
+        try:
+            self.hub.enter("Track", context)
+            stored, _ = self.hub.find(request.document)
+        except (Refusal, Broken) as error:
+            _abort(error, context)
+        deliveries = [self._delivery(stored, code) for code in stored.deliveries]
+        return exchange_pb2.TrackResponse(document=self.hub.summary(stored), deliveries=deliveries)
+
+    def _delivery(self, stored: Stored, code: str) -> common_pb2.Delivery:
+        agency = self.hub.world.directory.find(code)
+        refusal = stored.refused.get(code)
+        state = "REFUSED" if refusal else "HANDED_OVER" if code in stored.handovers else "CONSIGNED"
+        hops = []
+        for hop, _ in stored.way(code):
+            node = self.hub.world.directory.agencies[hop.node]
+            hops.append(
+                common_pb2.Hop(
+                    node=hop.node,
+                    tier=node.tier,
+                    received_at=stamp(hop.received_at),
+                    verdict=hop.verdict,
+                    node_name=node.name,
+                    sequence=hop.sequence,
+                )
+            )
+        delivery = common_pb2.Delivery(
+            delivery_id=stored.deliveries[code],
+            recipient=code,
+            recipient_name=agency.name if agency else "",
+            state=state,
+            status="" if refusal else "01",
+            hops=hops,
+            updated_at=stamp(stored.accepted.accepted_at),
+        )
+        if refusal:
+            delivery.error.CopyFrom(common_pb2.RecipientError(code=refusal.code, message=refusal.message("en")))
+        return delivery
+
+    def GetEvidence(self, request: Any, context: Any) -> exchange_pb2.GetEvidenceResponse:
+        try:
+            caller = self.hub.enter("GetEvidence", context)
+            stored, _ = self.hub.find(request.document)
+        except (Refusal, Broken) as error:
+            _abort(error, context)
+        mine = None if caller == stored.sender else caller
+        items = [common_pb2.Evidence(kind="SubmissionAcceptance", xml=stored.acceptance)]
+        hops = stored.hops if mine is None else stored.way(mine)
+        items += [common_pb2.Evidence(kind="RelayAcceptance", node=hop.node, xml=xml) for hop, xml in hops]
+        items += [
+            common_pb2.Evidence(kind="ContentConsignment", recipient=code, xml=xml)
+            for code, (_, xml) in stored.consignments.items()
+            if mine in (None, code)
+        ]
+        items += [
+            common_pb2.Evidence(kind="ContentHandover", recipient=code, xml=xml)
+            for code, xml in stored.handovers.items()
+            if mine in (None, code)
+        ]
+        return exchange_pb2.GetEvidenceResponse(document_id=stored.id, evidence=self.hub.evidence(items))
+
+
+class _Directory(directory_grpc.DirectoryServiceServicer):
+    def __init__(self, hub: FakeExchange) -> None:
+        self.hub = hub
+
+    def SearchAgencies(self, request: Any, context: Any) -> directory_pb2.SearchAgenciesResponse:
+        try:
+            self.hub.enter("SearchAgencies", context)
+        except (Refusal, Broken) as error:
+            _abort(error, context)
+        text = request.text.casefold()
+        found = [a for a in self.hub.world.directory if text in a.name.casefold() or text in a.code.casefold()]
+        return directory_pb2.SearchAgenciesResponse(agencies=[_agency(a) for a in found[: request.limit or 20]])
+
+    def GetAgency(self, request: Any, context: Any) -> directory_pb2.GetAgencyResponse:
+        try:
+            self.hub.enter("GetAgency", context)
+            agency = self.hub.world.directory.find(request.code)
+            if agency is None:
+                raise Refusal(Code.NOT_FOUND, field="code", detail=request.code)
+        except (Refusal, Broken) as error:
+            _abort(error, context)
+        return directory_pb2.GetAgencyResponse(agency=_agency(agency))
+
+
+def _agency(agency: Agency) -> common_pb2.Agency:
+    return common_pb2.Agency(
+        code=agency.code,
+        name=agency.name,
+        tier=agency.tier,
+        parent=agency.parent or "",
+        aliases=agency.aliases,
+        status=agency.status,
+        environment=agency.environment,
+    )
