@@ -29,10 +29,9 @@ from rich.table import Table
 from rich.tree import Tree
 
 from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.document import Priority
 from lienthong.domain.evidence import Verdict
-from lienthong_client import AgencyClient, Refusal
-from lienthong_client.compose import Draft, File
-from lienthong_client.results import Accepted, Delivery, Tracking
+from lienthong_client import Accepted, AgencyClient, Delivery, Draft, File, Refusal, Tracking
 
 ROOT = Path(__file__).resolve().parent.parent
 DIRECTORY = ROOT / "directory" / "quang-ngai.yaml"
@@ -134,7 +133,7 @@ async def commune_sends(province: Province) -> Accepted:
     async with province.client(COMMUNE) as client:
         accepted = await client.send(draft)
         console.print(f"   accepted as [cyan]{accepted.document_id}[/], SHA-256 {accepted.sha256[:16]}…")
-        await forgery_is_refused(client, await client.sign_draft(draft_forgery(draft)))
+        await forgery_is_refused(client, await client.compose(draft_forgery(draft)))
     return accepted
 
 
@@ -167,7 +166,7 @@ async def province_directs(province: Province, communes: Sequence[str]) -> Accep
         to=communes,
         subject="V/v đẩy mạnh gửi, nhận văn bản điện tử liên thông 4 cấp trên địa bàn tỉnh",
         code="212/UBND-KGVX",
-        priority=1,
+        priority=Priority.URGENT,
         files=(File(name="212_UBND-KGVX.signed.pdf", content=pdf("CONG VAN", ["So: 212/UBND-KGVX"])),),
     )
     async with province.client(PROVINCE) as client:

@@ -187,10 +187,14 @@ class Authority:
 def _name(common_name: str, organization: str | None = None) -> x509.Name:
     attributes = [x509.NameAttribute(NameOID.COUNTRY_NAME, "VN")]
     if organization:
-        attributes.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
-    # X.520 bounds a common name at 64 characters
-    attributes.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64]))
+        attributes.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, _bounded(organization)))
+    attributes.append(x509.NameAttribute(NameOID.COMMON_NAME, _bounded(common_name)))
     return x509.Name(attributes)
+
+
+def _bounded(name: str) -> str:
+    """X.520 bounds these names at 64; cryptography counts the bytes of UTF-8, two or three a Vietnamese letter."""
+    return name.encode("utf-8")[:64].decode("utf-8", errors="ignore")
 
 
 def _builder(
