@@ -10,7 +10,7 @@ import time
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.floors"]
+pytest_plugins = ["tests.floors", "tests.services.rabbitmq"]
 
 for name in [name for name in os.environ if name.startswith("LIENTHONG_")]:
     del os.environ[name]
