@@ -34,6 +34,7 @@ from lienthong.edxml.zipwrap import find_wrapping, wrap
 
 _DEFAULT: Final = Limits()
 _PROLOG = re.compile(rb"(?:\s+|<\?(?:[^?]|\?(?!>))*\?>|<!--(?:[^-]|-(?!->))*-->)*", re.DOTALL)
+_NAME = re.compile(r"^<[^\s/>]+")
 _ENCODING = re.compile(rb"<\?xml[^>]{0,80}?encoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
 _MISDECLARED: Final = (b"utf-8", b"utf8", b"utf-16", b"unicode", b"us-ascii")
 _STRUCTURE: Final = frozenset(
@@ -167,7 +168,14 @@ def _verbatim(element: etree._Element) -> str:
         with_comments=False,
         inclusive_ns_prefixes=prefixes or None,
     )
-    return markup.decode()
+    text = markup.decode()
+    declares = element.prefix is None and etree.QName(element).namespace is not None
+    if not declares and any(
+        is_element(node) and etree.QName(node).namespace is None for node in element.iter()
+    ):
+        # elements without namespace would fall into the default namespace of the place they are put in
+        text = _NAME.sub(r'\g<0> xmlns=""', text, count=1)
+    return text
 
 
 def _attributes(element: etree._Element, path: str) -> str:

@@ -11,10 +11,11 @@ from lienthong.edxml.reader import parse
 from lienthong.errors import Code, Refusal
 from tests.unit.edxml.samples import own
 
+DEFAULT = Limits()
 DS = 'xmlns:ds="http://www.w3.org/2000/09/xmldsig#"'
 
 
-def refused(data: bytes, limits: Limits = Limits()) -> Refusal:
+def refused(data: bytes, limits: Limits = DEFAULT) -> Refusal:
     with pytest.raises(Refusal) as refusal:
         check_bounds(data, limits)
     return refusal.value
@@ -36,7 +37,11 @@ def test_ordinary_files_pass() -> None:
         (b"<a><b xmlns='u:1'/><b xmlns='u:1'/></a>", Limits(max_namespaces=1), Code.XML_TOO_LARGE),
         (b"<a xmlns:p='u:1'><b xmlns='u:2'/></a>", Limits(max_namespaces_in_scope=1), Code.XML_TOO_LARGE),
         (b"<a Id='1'><b xml:id='x2'/></a>", Limits(max_ids=1), Code.XML_TOO_LARGE),
-        (f"<a {DS}><ds:Reference/><ds:Reference/></a>".encode(), Limits(max_references=1), Code.XML_TOO_LARGE),
+        (
+            f"<a {DS}><ds:Reference/><ds:Reference/></a>".encode(),
+            Limits(max_references=1),
+            Code.XML_TOO_LARGE,
+        ),
         (b"<a>123456789</a>", Limits(max_text=8), Code.XML_TOO_LARGE),
         (b"<a><![CDATA[123456789]]></a>", Limits(max_text=8), Code.XML_TOO_LARGE),
         (b"<a><!--123456789--></a>", Limits(max_text=8), Code.XML_TOO_LARGE),
@@ -56,7 +61,9 @@ def test_namespaces_in_scope_are_counted_down_again() -> None:
 
 def test_attachment_content_may_be_longer_than_other_text() -> None:
     limits = Limits(max_text=100)
-    check_bounds(b"<a><ContentTransferEncoded xmlns='u:1'>" + b"A" * 1000 + b"</ContentTransferEncoded></a>", limits)
+    check_bounds(
+        b"<a><ContentTransferEncoded xmlns='u:1'>" + b"A" * 1000 + b"</ContentTransferEncoded></a>", limits
+    )
     trailing = b"<a><ContentTransferEncoded xmlns='u:1'>A</ContentTransferEncoded>" + b" " * 1000 + b"</a>"
     assert refused(trailing, limits).code is Code.XML_TOO_LARGE
 
@@ -75,7 +82,11 @@ def test_text_over_10_mb_passes_bounds_and_parser() -> None:
 
 
 def test_cdata_over_several_chunks_is_not_taken_for_one_tag() -> None:
-    data = b"<a><ContentTransferEncoded xmlns='u:1'><![CDATA[" + b"QUJD" * MIB + b"]]></ContentTransferEncoded></a>"
+    data = (
+        b"<a><ContentTransferEncoded xmlns='u:1'><![CDATA["
+        + b"QUJD" * MIB
+        + b"]]></ContentTransferEncoded></a>"
+    )
     check_bounds(data)
 
 
@@ -95,7 +106,10 @@ def test_cdata_over_several_chunks_is_not_taken_for_one_tag() -> None:
         (b"<a xmlns:p='u:1'><b p:c='1' q:d='2'/></a>", "the prefix q is not declared, line 1"),
         (b"<a xmlns:p='u:1'/><p:b/>", "junk after"),
         (b"<a><b xmlns:p='u:1'/><p:c/></a>", "the prefix p is not declared, line 1"),
-        (b"<?xml version='1.0' encoding='windows-1258'?><a/>", "the encoding must be UTF-8, not windows-1258"),
+        (
+            b"<?xml version='1.0' encoding='windows-1258'?><a/>",
+            "the encoding must be UTF-8, not windows-1258",
+        ),
         ("<a/>".encode("utf-16"), "the encoding must be UTF-8"),
         ("<a/>".encode("utf-16-le"), "the encoding must be UTF-8"),
         (b"<?xml-stylesheet href='x'?><a/>", "processing instruction xml-stylesheet"),

@@ -157,12 +157,18 @@ def test_a_missing_structural_element_is_refused(name: str) -> None:
             "MessageHeader/PromulgationInfo/PromulgationDate",
         ),
         ("<edXML:Type>2</edXML:Type>", "MessageHeader/DocumentType/Type"),
-        ("<edXML:Subject>V/v gửi, nhận văn bản điện tử liên thông 4 cấp</edXML:Subject>", "MessageHeader/Subject"),
+        (
+            "<edXML:Subject>V/v gửi, nhận văn bản điện tử liên thông 4 cấp</edXML:Subject>",
+            "MessageHeader/Subject",
+        ),
         (
             "<edXML:BussinessDocType>0</edXML:BussinessDocType>",
             "TraceHeaderList/Bussiness/BussinessDocType",
         ),
-        ("<edXML:Timestamp>2020/03/02 00:00:00</edXML:Timestamp>", "TraceHeaderList/TraceHeader[1]/Timestamp"),
+        (
+            "<edXML:Timestamp>2020/03/02 00:00:00</edXML:Timestamp>",
+            "TraceHeaderList/TraceHeader[1]/Timestamp",
+        ),
     ],
 )
 def test_a_missing_field_is_named(old: str, field: str) -> None:
@@ -177,7 +183,9 @@ def test_missing_blocks_are_named() -> None:
 
 
 def test_a_line_is_named() -> None:
-    data = changed(NEW, ("<edXML:PageAmount>2</edXML:PageAmount>", "<edXML:PageAmount>hai</edXML:PageAmount>"))
+    data = changed(
+        NEW, ("<edXML:PageAmount>2</edXML:PageAmount>", "<edXML:PageAmount>hai</edXML:PageAmount>")
+    )
     line = data.decode().splitlines().index("          <edXML:PageAmount>hai</edXML:PageAmount>") + 1
     field, detail = schema_invalid(data)
     assert field == "MessageHeader/OtherInfo/PageAmount"
@@ -244,7 +252,9 @@ def test_optional_fields_may_all_be_missing() -> None:
 
 
 def test_names_outside_the_namespace_say_nothing() -> None:
-    data = changed(NEW, ("<edXML:DueDate>2020/03/20</edXML:DueDate>", '<DueDate xmlns="">2020/03/20</DueDate>'))
+    data = changed(
+        NEW, ("<edXML:DueDate>2020/03/20</edXML:DueDate>", '<DueDate xmlns="">2020/03/20</DueDate>')
+    )
     assert document(data).due_date is None
 
 

@@ -59,7 +59,8 @@ def test_passes_attachments_and_rules(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in sorted(OWN.glob("*.edxml")) + sorted(FIELD.glob("*.edxml")) if p.name in NOT_WELL_FORMED]
+    "path",
+    [p for p in sorted(OWN.glob("*.edxml")) + sorted(FIELD.glob("*.edxml")) if p.name in NOT_WELL_FORMED],
 )
 def test_an_undeclared_prefix_is_refused_by_name_and_line(path: Path) -> None:
     line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if "xlink:href" in text)
