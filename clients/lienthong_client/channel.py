@@ -6,7 +6,7 @@ Generated gRPC code is used here and nowhere else in the client.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, TypeVar
 
 import grpc
@@ -86,7 +86,7 @@ class Connection:
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, self.address) from error
 
-    async def stream(self, call: Any, *, idle_timeout: float | None) -> AsyncIterator[Any]:  # noqa: ANN401
+    async def stream(self, call: Any, *, idle_timeout: float | None) -> AsyncGenerator[Any, None]:  # noqa: ANN401
         """The messages of a streaming call. `idle_timeout`: seconds between two messages, None for ever.
 
         The call is cancelled when the iterator is closed.

@@ -14,7 +14,8 @@ Nothing the hub says is believed where a signature can prove it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -182,16 +183,17 @@ class AgencyClient:
 
     async def watch_inbox(
         self, *, only_new: bool = False, on_interrupted: Interrupted | None = None
-    ) -> AsyncIterator[InboxItem]:
+    ) -> AsyncGenerator[InboxItem, None]:
         """What waits (unless `only_new`), then each delivery the moment it comes; each once, for ever.
 
         Reconnects by itself with growing pauses and tells `on_interrupted`. Raises `Unreachable` only when the
-        hub was never reached, `Refusal` when it says no.
+        hub was never reached, `Refusal` when it says no. Leave it through `contextlib.aclosing` to end the call at once.
         """
         known = {item.delivery_id for item in await self.inbox()} if only_new else set()
         items = watch(self._connection, known=known, retry=self._retry, on_interrupted=on_interrupted)
-        async for item in items:
-            yield item
+        async with aclosing(items):
+            async for item in items:
+                yield item
 
     async def fetch(self, delivery: str | InboxItem, *, on_progress: Progress | None = None) -> Received:
         """Fetch a document by delivery id or document id, and verify everything about it (see receive.py).

@@ -7,6 +7,7 @@ A refusal carries google.rpc.ErrorInfo (reason = catalogue code, domain "lientho
 from __future__ import annotations
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from lienthong.errors import Code, Language, LienthongError, Refusal
@@ -86,12 +87,12 @@ def _refusal(error: grpc.aio.AioRpcError) -> Refusal | None:
     packed = next((value for key, value in error.trailing_metadata() or () if key == _DETAILS_KEY), None)
     if not isinstance(packed, bytes):
         return None
+    info = error_details_pb2.ErrorInfo()
     try:
         status = status_pb2.Status.FromString(packed)
-    except ValueError:  # protobuf's DecodeError
-        return None
-    info = error_details_pb2.ErrorInfo()
-    if not any(any_.Unpack(info) for any_ in status.details) or info.domain != _DOMAIN:
+        if not any(any_.Unpack(info) for any_ in status.details) or info.domain != _DOMAIN:
+            return None
+    except DecodeError:
         return None
     field = info.metadata.get("field")
     detail = info.metadata.get("detail")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,11 +80,12 @@ class Download:
         await self.connection.ready()
         request = exchange_pb2.FetchRequest(delivery_id=self.reference, offset=len(self.data))
         call = self.connection.exchange.Fetch(request, metadata=self.connection.metadata)
-        async for message in self.connection.stream(call, idle_timeout=_IDLE):
-            if message.WhichOneof("part") == "header":
-                self._take_header(message.header)
-            else:
-                self._take(message.chunk)
+        async with aclosing(self.connection.stream(call, idle_timeout=_IDLE)) as messages:
+            async for message in messages:
+                if message.WhichOneof("part") == "header":
+                    self._take_header(message.header)
+                else:
+                    self._take(message.chunk)
         if self.header is not None and len(self.data) < self.header.document.size:
             raise Unreachable(self.connection.address, f"the stream ended after {len(self.data)} bytes")
 

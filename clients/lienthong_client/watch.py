@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 
 from lienthong.api.v1 import exchange_pb2
 from lienthong.errors import Refusal
@@ -23,7 +24,7 @@ async def watch(
     known: Iterable[str],
     retry: Retry,
     on_interrupted: Interrupted | None,
-) -> AsyncIterator[InboxItem]:
+) -> AsyncGenerator[InboxItem, None]:
     """Every waiting and every new delivery that is not `known`, each once, for ever.
 
     The stream is always asked for everything that waits: what was consigned while it was broken is not lost.
@@ -37,12 +38,13 @@ async def watch(
             connected_once = await connection.ready() or connected_once
             request = exchange_pb2.WatchInboxRequest(only_new=False)
             call = connection.exchange.WatchInbox(request, metadata=connection.metadata)
-            async for message in connection.stream(call, idle_timeout=None):
-                failures = 0
-                item = to_inbox_item(message.item)
-                if item.delivery_id not in given:
-                    given.add(item.delivery_id)
-                    yield item
+            async with aclosing(connection.stream(call, idle_timeout=None)) as messages:
+                async for message in messages:
+                    failures = 0
+                    item = to_inbox_item(message.item)
+                    if item.delivery_id not in given:
+                        given.add(item.delivery_id)
+                        yield item
             raise Unreachable(connection.address, "the hub ended the stream")  # noqa: TRY301 - same road as a cut
         except (Unreachable, Refusal) as error:
             if isinstance(error, Refusal) and error.code not in PASSING:

@@ -18,18 +18,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 from cryptography import x509
-from google.protobuf.timestamp_pb2 import Timestamp
-from grpc_status import rpc_status
-from tests.pki.world import World
 
-from lienthong.api.v1 import common_pb2, directory_pb2, exchange_pb2
+from lienthong.api.v1 import common_pb2, exchange_pb2
 from lienthong.api.v1 import directory_pb2_grpc as directory_grpc
 from lienthong.api.v1 import exchange_pb2_grpc as exchange_grpc
-from lienthong.domain.agency import Agency
 from lienthong.domain.document import Document
 from lienthong.domain.evidence import (
     Branch,
@@ -40,11 +36,12 @@ from lienthong.domain.evidence import (
 )
 from lienthong.domain.ids import new_id, sha256_hex
 from lienthong.errors import Code, Refusal
-from lienthong.rpc.errors import status_of
 from lienthong.signing.authority import Use
 from lienthong.signing.sign import sign_record
 from lienthong.signing.verify import verify_package
 from lienthong.transit import records
+from tests.fakes.exchange_services import DirectoryServicer, ExchangeServicer, stamp
+from tests.pki.world import World
 
 PASSWORD = "chỉ để thử"
 
@@ -108,8 +105,8 @@ class FakeExchange:
     def serving(self, *, port: int = 0) -> Iterator[None]:
         """Serve what is held; may be entered again after an end, as a hub that was restarted."""
         server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
-        exchange_grpc.add_ExchangeServiceServicer_to_server(_Exchange(self), server)  # type: ignore[no-untyped-call]
-        directory_grpc.add_DirectoryServiceServicer_to_server(_Directory(self), server)  # type: ignore[no-untyped-call]
+        exchange_grpc.add_ExchangeServiceServicer_to_server(ExchangeServicer(self), server)  # type: ignore[no-untyped-call]
+        directory_grpc.add_DirectoryServiceServicer_to_server(DirectoryServicer(self), server)  # type: ignore[no-untyped-call]
         tls = self.world.transport("H48", use=Use.SERVER).signing_key
         credentials = grpc.ssl_server_credentials(
             [(tls.key_pem(), tls.certificate_pem())],
@@ -208,7 +205,14 @@ crls = ["../trust/agency-ca.crl.pem", "../trust/infrastructure-ca.crl.pem"]
             refused=refused,
             deliveries={code: new_id() for code in (*recipients, *refused)},
         )
-        self._hop(stored, stored.sender, accepted.recipients, 1, sha256_hex(stored.acceptance), verified.signer.sha256)
+        self._hop(
+            stored,
+            stored.sender,
+            accepted.recipients,
+            1,
+            sha256_hex(stored.acceptance),
+            verified.signer.sha256,
+        )
         with self._changed:
             self.documents[stored.id] = stored
             self._changed.notify_all()
@@ -315,212 +319,3 @@ crls = ["../trust/agency-ca.crl.pem", "../trust/infrastructure-ca.crl.pem"]
         )
         uri = names.value.get_values_for_type(x509.UniformResourceIdentifier)[0]
         return uri.removeprefix("urn:lienthong:agency:")
-
-
-class Broken(Exception):  # noqa: N818 - a plain gRPC failure without our details
-    """Raised to end a call as a dying connection does."""
-
-
-def stamp(at: datetime) -> Timestamp:
-    made = Timestamp()
-    made.FromDatetime(at)
-    return made
-
-
-def _abort(error: Exception, context: Any) -> NoReturn:
-    if isinstance(error, Refusal):
-        context.abort_with_status(rpc_status.to_status(status_of(error, language="en")))
-    context.abort(grpc.StatusCode.UNAVAILABLE, f"broken on purpose: {error}")
-    raise AssertionError("abort raises")
-
-
-class _Exchange(exchange_grpc.ExchangeServiceServicer):
-    def __init__(self, hub: FakeExchange) -> None:
-        self.hub = hub
-
-    def Submit(self, request_iterator: Any, context: Any) -> exchange_pb2.SubmitResponse:
-        try:
-            caller = self.hub.enter("Submit", context)
-            header = next(request_iterator).header
-            data = b"".join(request.chunk for request in request_iterator)
-            if sha256_hex(data) != header.sha256 or len(data) != header.size:
-                raise Refusal(Code.ARGUMENT_INVALID, field="sha256", detail="the upload was damaged")
-            repeated = any(stored.data == data for stored in self.hub.documents.values())
-            stored = self.hub.put(data)
-            if stored.sender != caller:
-                raise Refusal(Code.CALLER_NOT_SENDER, field="MessageHeader/From/OrganId", detail=stored.sender)
-        except (Refusal, Broken) as error:
-            _abort(error, context)
-        results = []
-        for code, delivery in stored.deliveries.items():
-            refusal = stored.refused.get(code)
-            result = exchange_pb2.RecipientResult(
-                code=code, delivery_id=delivery, state="REFUSED" if refusal else "ACCEPTED"
-            )
-            if refusal:
-                result.error.CopyFrom(
-                    common_pb2.RecipientError(code=refusal.code, message=refusal.message("vi"))
-                )
-            results.append(result)
-        return exchange_pb2.SubmitResponse(
-            document_id=stored.id,
-            sha256=stored.accepted.document_sha256,
-            recipients=results,
-            submission_acceptance=self.hub.acceptance(stored.acceptance),
-            repeated_submission=repeated,
-        )
-
-    def ListInbox(self, request: Any, context: Any) -> exchange_pb2.ListInboxResponse:
-        try:
-            items = self.hub.waiting(self.hub.enter("ListInbox", context))
-        except (Refusal, Broken) as error:
-            _abort(error, context)
-        start = next((n for n, i in enumerate(items, 1) if i.delivery_id == request.page_token), 0)
-        size = min(request.page_size, self.hub.page_size)
-        page = items[start : start + size]
-        more = start + size < len(items)
-        return exchange_pb2.ListInboxResponse(items=page, next_page_token=page[-1].delivery_id if more else "")
-
-    def WatchInbox(self, request: Any, context: Any) -> Iterator[exchange_pb2.WatchInboxResponse]:
-        try:
-            caller = self.hub.enter("WatchInbox", context)
-            epoch = self.hub.epoch
-            given: set[str] = set()
-            while context.is_active():
-                known = len(self.hub.documents)
-                for item in self.hub.waiting(caller):
-                    if item.delivery_id not in given:
-                        given.add(item.delivery_id)
-                        yield exchange_pb2.WatchInboxResponse(item=item)
-                if not self.hub.wait_for_news(epoch, known):
-                    raise Broken("the stream was cut")
-        except (Refusal, Broken) as error:
-            _abort(error, context)
-
-    def Fetch(self, request: Any, context: Any) -> Iterator[exchange_pb2.FetchResponse]:
-        try:
-            caller = self.hub.enter("Fetch", context)
-            stored, recipient = self.hub.find(request.delivery_id)
-            if (recipient or caller) != caller or caller not in stored.deliveries:
-                raise Refusal(Code.NOT_FOUND, field="delivery_id", detail=request.delivery_id)
-            self.hub.fetch_offsets.append(request.offset)
-            data = self.hub.tamper(stored.data)
-            summary = self.hub.summary(stored)
-            summary.sha256, summary.size = self.hub.announce(data), len(data)
-            header = exchange_pb2.FetchHeader(delivery_id=stored.deliveries[caller], document=summary)
-            yield exchange_pb2.FetchResponse(header=header)
-            end = self.hub.cut_fetch_after.pop(0) if self.hub.cut_fetch_after else len(data)
-            for start in range(request.offset, min(end, len(data)), 500):
-                yield exchange_pb2.FetchResponse(chunk=data[start : min(start + 500, end)])
-            if end < len(data):
-                raise Broken("the stream was cut")
-        except (Refusal, Broken) as error:
-            _abort(error, context)
-
-    def Acknowledge(self, request: Any, context: Any) -> exchange_pb2.AcknowledgeResponse:
-        try:
-            caller = self.hub.enter("Acknowledge", context)
-            stored, _ = self.hub.find(request.delivery_id)
-            stored.handovers[caller] = request.content_handover
-        except (Refusal, Broken) as error:
-            _abort(error, context)
-        return exchange_pb2.AcknowledgeResponse(
-            delivery_id=request.delivery_id, state="HANDED_OVER", handed_over_at=stamp(datetime.now(UTC))
-        )
-
-    def Track(self, request: Any, context: Any) -> exchange_pb2.TrackResponse:
-        try:
-            self.hub.enter("Track", context)
-            stored, _ = self.hub.find(request.document)
-        except (Refusal, Broken) as error:
-            _abort(error, context)
-        deliveries = [self._delivery(stored, code) for code in stored.deliveries]
-        return exchange_pb2.TrackResponse(document=self.hub.summary(stored), deliveries=deliveries)
-
-    def _delivery(self, stored: Stored, code: str) -> common_pb2.Delivery:
-        agency = self.hub.world.directory.find(code)
-        refusal = stored.refused.get(code)
-        state = "REFUSED" if refusal else "HANDED_OVER" if code in stored.handovers else "CONSIGNED"
-        hops = []
-        for hop, _ in stored.way(code):
-            node = self.hub.world.directory.agencies[hop.node]
-            hops.append(
-                common_pb2.Hop(
-                    node=hop.node,
-                    tier=node.tier,
-                    received_at=stamp(hop.received_at),
-                    verdict=hop.verdict,
-                    node_name=node.name,
-                    sequence=hop.sequence,
-                )
-            )
-        delivery = common_pb2.Delivery(
-            delivery_id=stored.deliveries[code],
-            recipient=code,
-            recipient_name=agency.name if agency else "",
-            state=state,
-            status="" if refusal else "01",
-            hops=hops,
-            updated_at=stamp(stored.accepted.accepted_at),
-        )
-        if refusal:
-            delivery.error.CopyFrom(common_pb2.RecipientError(code=refusal.code, message=refusal.message("en")))
-        return delivery
-
-    def GetEvidence(self, request: Any, context: Any) -> exchange_pb2.GetEvidenceResponse:
-        try:
-            caller = self.hub.enter("GetEvidence", context)
-            stored, _ = self.hub.find(request.document)
-        except (Refusal, Broken) as error:
-            _abort(error, context)
-        mine = None if caller == stored.sender else caller
-        items = [common_pb2.Evidence(kind="SubmissionAcceptance", xml=stored.acceptance)]
-        hops = stored.hops if mine is None else stored.way(mine)
-        items += [common_pb2.Evidence(kind="RelayAcceptance", node=hop.node, xml=xml) for hop, xml in hops]
-        items += [
-            common_pb2.Evidence(kind="ContentConsignment", recipient=code, xml=xml)
-            for code, (_, xml) in stored.consignments.items()
-            if mine in (None, code)
-        ]
-        items += [
-            common_pb2.Evidence(kind="ContentHandover", recipient=code, xml=xml)
-            for code, xml in stored.handovers.items()
-            if mine in (None, code)
-        ]
-        return exchange_pb2.GetEvidenceResponse(document_id=stored.id, evidence=self.hub.evidence(items))
-
-
-class _Directory(directory_grpc.DirectoryServiceServicer):
-    def __init__(self, hub: FakeExchange) -> None:
-        self.hub = hub
-
-    def SearchAgencies(self, request: Any, context: Any) -> directory_pb2.SearchAgenciesResponse:
-        try:
-            self.hub.enter("SearchAgencies", context)
-        except (Refusal, Broken) as error:
-            _abort(error, context)
-        text = request.text.casefold()
-        found = [a for a in self.hub.world.directory if text in a.name.casefold() or text in a.code.casefold()]
-        return directory_pb2.SearchAgenciesResponse(agencies=[_agency(a) for a in found[: request.limit or 20]])
-
-    def GetAgency(self, request: Any, context: Any) -> directory_pb2.GetAgencyResponse:
-        try:
-            self.hub.enter("GetAgency", context)
-            agency = self.hub.world.directory.find(request.code)
-            if agency is None:
-                raise Refusal(Code.NOT_FOUND, field="code", detail=request.code)
-        except (Refusal, Broken) as error:
-            _abort(error, context)
-        return directory_pb2.GetAgencyResponse(agency=_agency(agency))
-
-
-def _agency(agency: Agency) -> common_pb2.Agency:
-    return common_pb2.Agency(
-        code=agency.code,
-        name=agency.name,
-        tier=agency.tier,
-        parent=agency.parent or "",
-        aliases=agency.aliases,
-        status=agency.status,
-        environment=agency.environment,
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -92,7 +93,10 @@ app.add_typer(agencies.app, name="agencies")
 
 
 def main() -> None:
-    """Entry point. Output is UTF-8 whatever the locale says: names of agencies need it."""
+    """Entry point. Arguments and output are UTF-8 whatever the locale says: names of agencies need it."""
+    if sys.getfilesystemencoding() != "utf-8" and os.name == "posix":
+        command = [sys.executable, "-X", "utf8", "-m", "lienthong_client.cli.main", *sys.argv[1:]]
+        os.execv(sys.executable, command)  # noqa: S606 - ourselves again, in UTF-8 mode
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(ValueError):

@@ -15,7 +15,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from lienthong.errors import Code, HubFault, Refusal
+from lienthong.errors import Code, Language, Refusal
 from lienthong_client.cli import shapes
 from lienthong_client.cli.output import Output
 from lienthong_client.cli.session import Session
@@ -60,6 +60,21 @@ def spread(args: Sequence[str], options: frozenset[str]) -> list[str]:
         else:
             spread_out.append(arg)
     return spread_out
+
+
+class ProgramFault(Refusal):
+    """A mistake in this program, or of the machine it runs on (a full disk)."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(Code.INTERNAL, detail=f"{type(error).__name__}: {error}")
+
+    def message(self, language: Language) -> str:
+        """What failed, in Python's words."""
+        return f"{Words(language)('fault')}: {self.detail}"
+
+    def remedy(self, language: Language) -> str:
+        """How to find the place."""
+        return Words(language)("report_fault")
 
 
 class ListCommand(TyperCommand):
@@ -132,10 +147,7 @@ def _classify(error: Exception) -> tuple[Refusal | Unreachable, int]:
         return error, UNREACHABLE
     if isinstance(error, OSError) and error.filename is not None:
         return Misuse(Code.ARGUMENT_INVALID, field=str(error.filename), detail=error.strerror), USAGE
-    if isinstance(error, HubFault):
-        return Refusal(Code.INTERNAL, detail=str(error)), FAULT
-    detail = f"{type(error).__name__}: {error}; set LIENTHONG_TRACEBACK=1 to see where"
-    return Refusal(Code.INTERNAL, detail=detail), FAULT
+    return ProgramFault(error), FAULT
 
 
 def tell_people(problem: Refusal | Unreachable, output: Output) -> None:

@@ -145,9 +145,7 @@ def _tell(found: Examination, problem: Refusal | None, output: Output) -> None:
         output.show(f"{words('verified')}:")
         tell_proof(found.proof, output)
     verdict = found.verdict
-    output.show(
-        Text(f"{words('verdict')}: ").append(styled(f"{words.state(verdict)} [{verdict}]", verdict))
-    )
+    output.show(Text(f"{words('verdict')}: ").append(styled(f"{words.state(verdict)} [{verdict}]", verdict)))
     if problem is not None:
         tell_people(problem, output)
 

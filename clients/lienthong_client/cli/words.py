@@ -13,6 +13,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "field": ("Field", "Trường"),
     "remedy": ("What to do", "Cách xử lý"),
     "fault": ("The program failed", "Chương trình gặp lỗi"),
+    "report_fault": (
+        "Run it again with LIENTHONG_TRACEBACK=1 and report what it prints",
+        "Chạy lại với LIENTHONG_TRACEBACK=1 và báo lại nội dung hiện ra",
+    ),
     "signed": ("Signed", "Đã ký"),
     "signer": ("Signer", "Người ký"),
     "size": ("Size", "Dung lượng"),

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.fakes.exchange import FakeExchange
-from tests.pki.world import World
 
 from lienthong_client import AgencyClient, Retry
+from tests.fakes.exchange import FakeExchange
+from tests.pki.world import World
 
 SENDER, RECIPIENT, OTHER = "H48.31.05", "H48.33.02", "H48.33.03"
 
@@ -41,7 +41,9 @@ async def connect(profile_of: Callable[[str], Path]) -> AsyncIterator[Callable[[
         clients: list[AgencyClient] = []
 
         def client(agency: str) -> AgencyClient:
-            made = AgencyClient.from_profile(profile_of(agency), retry=Retry(attempts=3, first=0.01, ceiling=0.05))
+            made = AgencyClient.from_profile(
+                profile_of(agency), retry=Retry(attempts=3, first=0.01, ceiling=0.05)
+            )
             clients.append(made)
             stack.push_async_callback(made.close)
             return made

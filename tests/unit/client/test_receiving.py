@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.fakes.exchange import Broken, FakeExchange
-from tests.pki.world import World
 
 from lienthong.api.v1 import common_pb2
 from lienthong.domain.delivery import DeliveryState
@@ -20,6 +18,9 @@ from lienthong.signing.sign import sign_package, sign_record
 from lienthong.signing.verify import verify_record
 from lienthong.transit import records
 from lienthong_client import AgencyClient, Unreachable
+from tests.fakes.exchange import FakeExchange
+from tests.fakes.exchange_services import Broken
+from tests.pki.world import World
 
 SENDER, RECIPIENT, OTHER = "H48.31.05", "H48.33.02", "H48.33.03"
 Connect = Callable[[str], AgencyClient]
@@ -82,7 +83,9 @@ async def test_certificate_without_a_name_is_bound_by_the_relays(hub: FakeExchan
     assert (received.sender, received.binding) == ("H48.31.06", "relays")
 
 
-async def test_cut_stream_is_resumed_where_it_stopped(hub: FakeExchange, connect: Connect, signed: bytes) -> None:
+async def test_cut_stream_is_resumed_where_it_stopped(
+    hub: FakeExchange, connect: Connect, signed: bytes
+) -> None:
     stored = hub.put(signed)
     hub.cut_fetch_after = [1000, 1000, 2300, 4000]
     seen: list[int] = []
@@ -239,7 +242,9 @@ async def test_receipt_is_signed_with_our_key_over_the_bytes_we_verified(
     assert await client.inbox() == []
 
 
-async def test_track_shows_each_delivery_with_its_hops(hub: FakeExchange, connect: Connect, signed: bytes) -> None:
+async def test_track_shows_each_delivery_with_its_hops(
+    hub: FakeExchange, connect: Connect, signed: bytes
+) -> None:
     stored = hub.put(signed)
     found = await connect(SENDER).track(stored.package.document_id)
     assert found.document.document_id == stored.id
@@ -249,7 +254,9 @@ async def test_track_shows_each_delivery_with_its_hops(hub: FakeExchange, connec
     assert [hop.sequence for hop in hops] == [1, 2, 3, 4, 5]
 
 
-async def test_sender_gets_the_whole_tree_of_evidence(hub: FakeExchange, connect: Connect, signed: bytes) -> None:
+async def test_sender_gets_the_whole_tree_of_evidence(
+    hub: FakeExchange, connect: Connect, signed: bytes
+) -> None:
     stored = hub.put(signed)
     client = connect(RECIPIENT)
     await client.acknowledge(await client.fetch(stored.id))
@@ -282,7 +289,11 @@ async def test_handover_signed_by_another_agency_is_no_evidence(
 
 async def test_agencies_are_found_and_looked_up_by_any_code(connect: Connect) -> None:
     client = connect(SENDER)
-    assert [agency.code for agency in await client.find_agencies("tịnh")] == ["H48.33", "H48.33.02", "H48.33.03"]
+    assert [agency.code for agency in await client.find_agencies("tịnh")] == [
+        "H48.33",
+        "H48.33.02",
+        "H48.33.03",
+    ]
     assert (await client.agency("000.05.31.H48")).code == SENDER
 
 

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from tests.fakes.exchange import Broken, FakeExchange
-from tests.pki.world import World
 
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Document, Priority
@@ -20,6 +18,9 @@ from lienthong.signing.sign import sign_record
 from lienthong.signing.verify import verify_package
 from lienthong.transit import records
 from lienthong_client import AgencyClient, Draft, File
+from tests.fakes.exchange import FakeExchange
+from tests.fakes.exchange_services import Broken
+from tests.pki.world import World
 
 SENDER, RECIPIENT, OTHER = "H48.31.05", "H48.33.02", "H48.33.03"
 Connect = Callable[[str], AgencyClient]
@@ -29,7 +30,9 @@ async def test_submit_gives_back_the_hubs_verified_acceptance(
     hub: FakeExchange, connect: Connect, signed: bytes
 ) -> None:
     seen: list[tuple[int, int]] = []
-    accepted = await connect(SENDER).submit(signed, on_progress=lambda done, total: seen.append((done, total)))
+    accepted = await connect(SENDER).submit(
+        signed, on_progress=lambda done, total: seen.append((done, total))
+    )
     stored = hub.documents[accepted.document_id]
     assert stored.data == signed
     assert accepted.sha256 == stored.accepted.document_sha256
@@ -71,7 +74,9 @@ async def test_submit_is_repeated_when_the_connection_breaks(
 async def test_a_refusal_is_raised_as_the_hub_raised_it_and_not_repeated(
     hub: FakeExchange, connect: Connect, signed: bytes
 ) -> None:
-    hub.failures["Submit"] = [Refusal(Code.DOCUMENT_CONFLICT, field="MessageHeader/DocumentId", detail="số 12")]
+    hub.failures["Submit"] = [
+        Refusal(Code.DOCUMENT_CONFLICT, field="MessageHeader/DocumentId", detail="số 12")
+    ]
     with pytest.raises(Refusal) as caught:
         await connect(SENDER).submit(signed)
     refusal = caught.value

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
 import pytest
-from tests.fakes.exchange import FakeExchange
-from tests.pki.world import World
 
 from lienthong.errors import Code, Refusal
 from lienthong_client import AgencyClient, InboxItem, Unreachable
+from tests.fakes.exchange import FakeExchange
+from tests.pki.world import World
 
 SENDER, RECIPIENT = "H48.31.05", "H48.33.02"
 Connect = Callable[[str], AgencyClient]
@@ -33,7 +33,9 @@ async def test_watch_gives_what_waits_and_what_comes(
         assert await take(items, 1) == [second.id]
 
 
-async def test_watch_reconnects_and_repeats_nothing(hub: FakeExchange, connect: Connect, now_world: World) -> None:
+async def test_watch_reconnects_and_repeats_nothing(
+    hub: FakeExchange, connect: Connect, now_world: World
+) -> None:
     told: list[float] = []
     first = hub.put(now_world.signed(SENDER, [RECIPIENT], code_number="1"))
     client = connect(RECIPIENT)
@@ -46,7 +48,9 @@ async def test_watch_reconnects_and_repeats_nothing(hub: FakeExchange, connect: 
     assert hub.calls["WatchInbox"] >= 2
 
 
-async def test_watch_only_new_leaves_out_what_waits(hub: FakeExchange, connect: Connect, now_world: World) -> None:
+async def test_watch_only_new_leaves_out_what_waits(
+    hub: FakeExchange, connect: Connect, now_world: World
+) -> None:
     hub.put(now_world.signed(SENDER, [RECIPIENT], code_number="1"))
     async with aclosing(connect(RECIPIENT).watch_inbox(only_new=True)) as items:
         waiting = asyncio.ensure_future(take(items, 1))
@@ -57,7 +61,9 @@ async def test_watch_only_new_leaves_out_what_waits(hub: FakeExchange, connect: 
         assert await waiting == [second.id]
 
 
-async def test_watch_lives_through_a_restart_of_the_hub(connect: Connect, hub: FakeExchange, now_world: World) -> None:
+async def test_watch_lives_through_a_restart_of_the_hub(
+    connect: Connect, hub: FakeExchange, now_world: World
+) -> None:
     """The hub is away for a while; what is consigned before the client is back is not lost."""
     first = hub.put(now_world.signed(SENDER, [RECIPIENT], code_number="1"))
     reborn = FakeExchange(now_world)
