@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 # Two workers: the tests wait for brokers and disks more than they compute.
 WORKERS ?= 2
-PARALLEL := -n $(WORKERS) --dist loadscope
+PARALLEL := -n $(WORKERS) --dist worksteal
 
 .PHONY: help demo test lint proto soak setup packages lock docs clean
 .PHONY: test-unit test-province test-department test-district test-commune
