@@ -41,7 +41,7 @@ from lienthong_client.channel import Connection
 from lienthong_client.compose import Draft, compose, province_name
 from lienthong_client.profile import Profile
 from lienthong_client.proof import RecordTrust, verify_acceptance, verify_evidence
-from lienthong_client.receive import check_signature, verify_received
+from lienthong_client.receive import verify_received
 from lienthong_client.results import (
     Accepted,
     Acknowledged,
@@ -187,7 +187,8 @@ class AgencyClient:
         """What waits (unless `only_new`), then each delivery the moment it comes; each once, for ever.
 
         Reconnects by itself with growing pauses and tells `on_interrupted`. Raises `Unreachable` only when the
-        hub was never reached, `Refusal` when it says no. Leave it through `contextlib.aclosing` to end the call at once.
+        hub was never reached, `Refusal` when it says no. Leave it through `contextlib.aclosing` to end the call
+        at once.
         """
         known = {item.delivery_id for item in await self.inbox()} if only_new else set()
         items = watch(self._connection, known=known, retry=self._retry, on_interrupted=on_interrupted)
@@ -210,7 +211,6 @@ class AgencyClient:
             max_bytes=self._limits.max_bytes,
             on_progress=on_progress,
         ).run()
-        await asyncio.to_thread(check_signature, data, trust=trust.agencies, at=self._clock())
         items = await self._evidence_items(header.document.document_id)
         receipt = await asyncio.to_thread(
             verify_received,

@@ -33,8 +33,8 @@ class Receipt:
     binding: str  #: "certificate" or "relays": who ties the signing certificate to the sender
 
 
-def check_signature(data: bytes, *, trust: Trust, at: datetime) -> None:
-    """(1) Raises the `Refusal` of a bad signature, certificate or path; whose the certificate is comes later."""
+def _check_signature(data: bytes, *, trust: Trust, at: datetime) -> None:
+    """(1) alone. Raises the `Refusal` of a bad signature, certificate or path; whose the certificate is comes later."""
     report = examine_package(data, trust=trust, at=at)
     if report.refusal is not None and report.refusal.code is not Code.SIGNER_NOT_SENDER:
         raise report.refusal
@@ -43,9 +43,16 @@ def check_signature(data: bytes, *, trust: Trust, at: datetime) -> None:
 def verify_received(
     data: bytes, evidence: Iterable[bytes], *, us: str, trust: RecordTrust, at: datetime, limits: Limits
 ) -> Receipt:
-    """All steps. Raises `Refusal` with the failing step's code."""
-    check_signature(data, trust=trust.agencies, at=at)  # (1)
-    proof = verify_evidence(evidence, document_sha256=sha256_hex(data), trust=trust, at=at)  # (2)
+    """All steps. Raises `Refusal` with the failing step's code.
+
+    (2) runs first, because (1) and (3) are one pass over the document that needs it; when it fails, (1) is done to
+    tell changed bytes from a broken record.
+    """
+    try:
+        proof = verify_evidence(evidence, document_sha256=sha256_hex(data), trust=trust, at=at)  # (2)
+    except Refusal:
+        _check_signature(data, trust=trust.agencies, at=at)
+        raise
     verified = verify_package(
         data,
         trust=trust.agencies,
@@ -53,7 +60,7 @@ def verify_received(
         directory=relays_directory(proof, read(data, limits).sender_code),
         at=at,
         limits=limits,
-    )  # (3)
+    )  # (1) (3)
     identity = verified.signer.identity
     if identity is not None and identity != AGENCY_IDENTITY + verified.sender:
         raise Refusal(

@@ -12,7 +12,7 @@ from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
 from lienthong_client.channel import Connection
 from lienthong_client.errors import Unreachable
-from lienthong_client.retry import Retry
+from lienthong_client.retry import PASSING, Retry
 
 CHUNK = 256 * 1024  # bytes
 _IDLE = 60.0  # seconds without a chunk before the stream counts as broken
@@ -61,8 +61,9 @@ class Download:
             try:
                 await self.retry.run(self._resume)
                 break
-            except Unreachable:
-                if len(self.data) == before:
+            except (Unreachable, Refusal) as error:
+                lasting = isinstance(error, Refusal) and error.code not in PASSING
+                if lasting or len(self.data) == before:
                     raise
         if self.header is None:
             raise Unreachable(self.connection.address, "the hub sent no header")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
-from grpc_status import rpc_status
 
 from lienthong.api.v1 import common_pb2, directory_pb2, exchange_pb2
 from lienthong.api.v1 import directory_pb2_grpc as directory_grpc
@@ -35,7 +34,10 @@ def stamp(at: datetime) -> Timestamp:
 
 def _abort(error: Exception, context: Any) -> NoReturn:
     if isinstance(error, Refusal):
-        context.abort_with_status(rpc_status.to_status(status_of(error, language="en")))
+        status = status_of(error, language="en")
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        number = status.code
+        context.abort(next(code for code in grpc.StatusCode if code.value[0] == number), status.message)
     context.abort(grpc.StatusCode.UNAVAILABLE, f"broken on purpose: {error}")
     raise AssertionError("abort raises")
 

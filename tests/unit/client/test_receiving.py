@@ -304,3 +304,14 @@ async def test_calls_that_look_are_repeated_when_the_connection_breaks(
     hub.failures["Track"] = [Broken("once"), Refusal(Code.UNAVAILABLE)]
     assert (await connect(SENDER).track(stored.id)).document.document_id == stored.id
     assert hub.calls["Track"] == 3
+
+
+async def test_passing_refusals_in_mid_stream_are_lived_through(
+    hub: FakeExchange, connect: Connect, signed: bytes
+) -> None:
+    stored = hub.put(signed)
+    hub.cut_fetch_after = [1000]
+    client = connect(RECIPIENT)
+    hub.failures["Fetch"] = [Refusal(Code.RATE_LIMITED)]
+    assert (await client.fetch(stored.id)).data == signed
+    assert hub.fetch_offsets == [0, 1000]
