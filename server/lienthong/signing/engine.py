@@ -77,7 +77,7 @@ class _Engine(XMLVerifier):
         sink = _HASHES[algorithm]()
         if uri == "":
             _canonicalise(_without_signature(self._shape.root), sink)
-        elif self._shape.signed_properties is not None:
+        else:  # by the shape, the Reference to SignedProperties
             sink.update(self._c14n(self._shape.signed_properties, algorithm=_EXCLUSIVE))
         stated = base64.b64decode(reference[2].text or "")
         if not hmac.compare_digest(stated, sink.digest()):

@@ -117,29 +117,35 @@ class Shape:
     certificates: tuple[bytes, ...]  #: DER, as they stand in X509Data
 
 
-def check_package_root(root: etree._Element) -> None:
-    """One edXML root with one envelope and one header, each at its place. Or XML_NOT_EDXML, SIGNATURE_COVERAGE."""
+def package_place(root: etree._Element) -> etree._Element:
+    """Where a package's signature stands: its edXMLHeader, the only one, in the only envelope of an edXML root.
+
+    Raises XML_NOT_EDXML, or SIGNATURE_COVERAGE for a second envelope or header anywhere.
+    """
     if root.tag != _EDXML_ROOT:
         variant = VARIANTS.get(etree.QName(root).namespace or "")
+        detail = variant or f"the root element is {_shown(root)}"
+        raise Refusal(Code.XML_NOT_EDXML, field="edXML", detail=detail)
+    return _only(root, _HEADER, _only(root, _ENVELOPE, root))
+
+
+def record_place(root: etree._Element, expected: str | None) -> etree._Element:
+    """Where a record's signature stands: its root, of the expected name (None: any). Raises SCHEMA_INVALID."""
+    if expected is not None and root.tag != expected:
+        raise Refusal(Code.SCHEMA_INVALID, field=_local(str(root.tag)), detail=f"expected {expected}")
+    return root
+
+
+def _only(root: etree._Element, tag: str, parent: etree._Element) -> etree._Element:
+    found = list(root.iter(tag))
+    if not found or found[0].getparent() is not parent:
         raise Refusal(
-            Code.XML_NOT_EDXML, field="edXML", detail=variant or f"the root element is {_shown(root)}"
+            Code.XML_NOT_EDXML, field=_local(tag), detail=f"{_local(tag)} does not stand at its place"
         )
-    for tag, parent in ((_ENVELOPE, root), (_HEADER, root.find(_ENVELOPE))):
-        found = list(root.iter(tag))
-        if parent is None or not found or found[0].getparent() is not parent:
-            raise Refusal(Code.XML_NOT_EDXML, detail=f"{_local(tag)} does not stand at its place")
-        if len(found) > 1:
-            raise Refusal(
-                Code.SIGNATURE_COVERAGE, field=_local(tag), detail=f"{_local(tag)} stands {len(found)} times"
-            )
-
-
-def package_place(root: etree._Element) -> etree._Element:
-    """Where a package's signature stands: edXMLHeader. Call `check_package_root` first."""
-    header = root.find(f"{_ENVELOPE}/{_HEADER}")
-    if header is None:
-        raise Refusal(Code.XML_NOT_EDXML, detail="edXMLHeader does not stand at its place")
-    return header
+    if len(found) > 1:
+        detail = f"{_local(tag)} stands {len(found)} times"
+        raise Refusal(Code.SIGNATURE_COVERAGE, field=_local(tag), detail=detail)
+    return found[0]
 
 
 def find_signature(root: etree._Element, place: etree._Element, *, last: bool) -> etree._Element:

@@ -72,6 +72,11 @@ class Trust:
         default_factory=dict, init=False, repr=False, compare=False
     )
 
+    def __post_init__(self) -> None:
+        """Refuse to trust nothing: every verification would fail, one by one."""
+        if not self.anchors:
+            raise Refusal(Code.ARGUMENT_INVALID, field="anchors", detail="no anchor is configured")
+
     @classmethod
     def from_pem(
         cls,

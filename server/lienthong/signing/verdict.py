@@ -80,8 +80,9 @@ class Report:
 class Trail:
     """Notes each step's outcome while a verification runs, and is its one exception boundary.
 
-    Whatever is raised inside a `step` leaves it as a `Refusal`: signxml, lxml and cryptography answer hostile input
-    with TypeError, ValueError, AttributeError, NotImplementedError and more, and none of them may pass as a fault.
+    Whatever is raised inside a `step` leaves it as a `Refusal`, all but MemoryError: signxml, lxml and cryptography
+    answer hostile input with TypeError, ValueError, AttributeError, NotImplementedError and more, and none of them
+    may pass as a fault of ours.
     """
 
     def __init__(self, numbers: tuple[int, ...]) -> None:
@@ -96,6 +97,8 @@ class Trail:
             yield
         except Refusal as refusal:
             self._fail(number, refusal)
+            raise
+        except MemoryError:  # this machine's trouble, not the file's
             raise
         except Exception as error:
             typed = Refusal(_FALLBACK[number], field="Signature", detail=f"step {number}, {STEPS[number]}")
