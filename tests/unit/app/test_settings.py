@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from lienthong import settings
 from lienthong.settings import SettingsError
 
@@ -26,7 +27,9 @@ def test_relative_paths_are_relative_to_the_file_even_with_spaces(tmp_path: Path
     folder = tmp_path / "một thư mục"
     folder.mkdir()
     loaded = settings.load(
-        write(folder, '[trust]\ncrls = ["trust/a.crl.pem", "/etc/b.pem"]\n[store]\nurl = "sqlite:///s.sqlite"')
+        write(
+            folder, '[trust]\ncrls = ["trust/a.crl.pem", "/etc/b.pem"]\n[store]\nurl = "sqlite:///s.sqlite"'
+        )
     )
     assert loaded.hub.key == folder / "hub/tls.key"
     assert loaded.trust.crls == (folder / "trust/a.crl.pem", Path("/etc/b.pem"))

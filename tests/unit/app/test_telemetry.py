@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 import structlog
+
 from lienthong import telemetry
 from tests.fakes.ports import free_port
 

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+
 from lienthong.domain.agency import AgencyStatus, Environment
 from lienthong.domain.directory_file import check_code, read_agencies, read_directory, write_agencies
 from lienthong.errors import Code, Refusal
@@ -65,9 +66,21 @@ def test_a_partial_file_may_name_parents_elsewhere() -> None:
         ("agencies: [{name: a, tier: b}]", "agencies[1].code", "is missing"),
         ("agencies: [{code: A, name: a, tier: b}, {code: B, tier: c}]", "agencies[2].name", r"entry 2 \(B\)"),
         ("agencies: [{code: A, name: a, tier: b, teir: c}]", "agencies[1].teir", "unknown field"),
-        ("agencies: [{code: A, name: a, tier: b, status: open}]", "agencies[1].status", "active, locked, closed"),
-        ("agencies: [{code: A, name: a, tier: b, valid_to: 30/6/2025}]", "agencies[1].valid_to", "yyyy-MM-dd"),
-        ("agencies: [{code: A, name: a, tier: b, aliases: x}]", "agencies[1].aliases", "list of agency codes"),
+        (
+            "agencies: [{code: A, name: a, tier: b, status: open}]",
+            "agencies[1].status",
+            "active, locked, closed",
+        ),
+        (
+            "agencies: [{code: A, name: a, tier: b, valid_to: 30/6/2025}]",
+            "agencies[1].valid_to",
+            "yyyy-MM-dd",
+        ),
+        (
+            "agencies: [{code: A, name: a, tier: b, aliases: x}]",
+            "agencies[1].aliases",
+            "list of agency codes",
+        ),
         (
             "agencies: [{code: A, name: a, tier: b}, {code: B, name: a, tier: b, aliases: [A]}]",
             "agencies[2].code",
