@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,8 +23,8 @@ class Failing:
 
 
 def may_fail(
-    method: Callable[Concatenate[Fake, P], Awaitable[T]],
-) -> Callable[Concatenate[Fake, P], Awaitable[T]]:
+    method: Callable[Concatenate[Fake, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Fake, P], Coroutine[Any, Any, T]]:
     """Let `fail_next` reach this method."""
 
     @functools.wraps(method)
@@ -37,4 +37,4 @@ def may_fail(
             await method(self, *args, **kw)
         raise error
 
-    return run
+    return cast("Callable[Concatenate[Fake, P], Coroutine[Any, Any, T]]", run)  # still a plain method

@@ -30,9 +30,10 @@ from lienthong.hub.ports import (
     NewDocument,
     Position,
 )
-from lienthong.store.documents import acceptance_event
+from lienthong.store.documents import acceptance_event, check_keys
 from lienthong.store.held import EVENTS, STATES
 from lienthong.store.search import fold
+from lienthong.store.tables import storable
 from tests.fakes.failing import may_fail
 from tests.fakes.store_directory import FakeDirectoryStore
 
@@ -61,6 +62,7 @@ class FakeStore(FakeDirectoryStore):
 
     @may_fail
     async def accept(self, document: NewDocument) -> DocumentRow:
+        check_keys(document)
         for known in self._documents.values():
             if known.row.identity == document.identity:
                 if known.row.sha256 != document.sha256:
@@ -198,7 +200,12 @@ class FakeStore(FakeDirectoryStore):
             for row in known.deliveries.values()
             if row.recipient in wanted and row.state in sources(state)
         ]
-        changed = {"state": state, "updated_at": at, "error": None, "error_detail": None} | values
+        changed: dict[str, Any] = {
+            "state": state,
+            "updated_at": at,
+            "error": None,
+            "error_detail": None,
+        } | values
         for recipient in moved:
             known.deliveries[recipient] = replace(known.deliveries[recipient], **changed)
         return moved
@@ -210,7 +217,8 @@ class FakeStore(FakeDirectoryStore):
         known = self._documents.get(hop.document_id)
         if known is None:
             raise Refusal(Code.NOT_FOUND, field="document_id")
-        new = known.hops.setdefault(hop.node, hop) is hop
+        new = hop.node not in known.hops
+        known.hops.setdefault(hop.node, hop)
         if consignment is not None:
             self._consign(known, hop, consignment)
         moved = self._shift(known, recipients, DeliveryState.IN_TRANSIT, hop.received_at)
@@ -356,8 +364,8 @@ class FakeStore(FakeDirectoryStore):
                 return row
         held = replace(
             held,
-            document_id=held.document_id and held.document_id.replace("\0", "\ufffd"),
-            detail=held.detail and held.detail.replace("\0", "\ufffd"),
+            document_id=held.document_id and storable(held.document_id),
+            detail=held.detail and storable(held.detail),
         )
         self._held[held.id] = held
         moved = self._shift(

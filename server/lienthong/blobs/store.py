@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from obstore.exceptions import BaseError
@@ -12,6 +14,12 @@ from lienthong.blobs.bucket import BucketBlobs
 from lienthong.blobs.folder import FolderBlobs
 from lienthong.errors import HubFault
 from lienthong.hub.ports import Blobs
+
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
+#: the relay and the sender try again anyway: a bucket that is away should be told of soon
+RETRIES: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 
 
 def open_blobs(url: str) -> Blobs:
@@ -29,7 +37,7 @@ def open_blobs(url: str) -> Blobs:
             return BucketBlobs(MemoryStore())
         case "s3" | "s3a":
             try:
-                return BucketBlobs(S3Store.from_url(url))
+                return BucketBlobs(S3Store.from_url(url, retry_config=RETRIES))
             except (BaseError, ValueError) as error:
                 raise HubFault("the bucket's URL or settings cannot be used") from error
         case other:

@@ -91,7 +91,8 @@ def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, An
     """
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(table).values(values).on_conflict_do_nothing(index_elements=keys or None)
-    return connection.execute(statement).rowcount > 0
+    # without the option SQLAlchemy forgets the count of an INSERT when the driver closes its cursor
+    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount > 0
 
 
 class Database:

@@ -25,7 +25,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 def accept(connection: Connection, document: NewDocument) -> DocumentRow:
     """Write document, deliveries, acceptance evidence and event, or find the earlier acceptance."""
-    _check_keys(document)
+    check_keys(document)
     own = {c.name for c in rows.DOCUMENT} - {"published_at"}
     values: dict[str, Any] = {name: getattr(document, name) for name in own}
     values["folded"] = fold(f"{document.code_number or ''}/{document.code_notation or ''} {document.subject}")
@@ -68,7 +68,8 @@ def acceptance_event(document: NewDocument) -> EventRow:
     )
 
 
-def _check_keys(document: NewDocument) -> None:
+def check_keys(document: NewDocument) -> None:
+    """Raise `Refusal` ARGUMENT_INVALID for text no index can hold: the sender must know, a fault would be retried."""
     keys = {
         "DocumentId": (document.edxml_document_id, document.identity),
         "CodeNumber": (document.code_number,),

@@ -53,9 +53,8 @@ def hold(connection: Connection, held: HeldRow, *, recipients: Sequence[str]) ->
 def _values(held: HeldRow) -> dict[str, Any]:
     names = [c.name for c in table.c if c.name != "message_sha256"]
     values: dict[str, Any] = {name: getattr(held, name) for name in names}
-    # what a damaged message claims may hold NUL, which PostgreSQL cannot store: it must be held all the same
-    for name in ("document_id", "detail"):
-        values[name] = None if values[name] is None else values[name].replace("\0", "\ufffd")
+    for name in ("document_id", "detail"):  # as the database will give them back
+        values[name] = None if values[name] is None else tables.storable(values[name])
     return values | {"message_sha256": sha256_hex(held.message)}
 
 

@@ -39,7 +39,23 @@ class Instant(sa.TypeDecorator[datetime]):
         return None if value is None else _EPOCH + value * _MICROSECOND
 
 
-Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+def storable(text: str) -> str:
+    """The text without NUL, which PostgreSQL cannot hold: a damaged message must be kept whatever it claims."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+class Words(sa.TypeDecorator[str]):
+    """Text from outside, made storable."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        """As `storable` makes it; also what is compared with a column."""
+        return storable(value) if value is not None and "\0" in value else value
+
+
+Key = Words().with_variant(Words(collation="C"), "postgresql")
 Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
@@ -66,12 +82,12 @@ documents = sa.Table(
     sa.Column("first_node", Key, nullable=False),
     sa.Column("edxml_document_id", Key),
     sa.Column("code_number", Key),
-    sa.Column("code_notation", sa.Text),
-    sa.Column("subject", sa.Text, nullable=False),
-    sa.Column("folded", sa.Text, nullable=False),  # number and subject as `search.fold` makes them
+    sa.Column("code_notation", Words),
+    sa.Column("subject", Words, nullable=False),
+    sa.Column("folded", Words, nullable=False),  # number and subject as `search.fold` makes them
     sa.Column("lane", Key, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
-    sa.Column("promulgation_date", sa.Text),
+    sa.Column("promulgation_date", Words),
     sa.Column("signer_sha256", Key, nullable=False),
     sa.Column("accepted_at", Instant, nullable=False),
     sa.Column("published_at", Instant),
@@ -100,7 +116,7 @@ deliveries = sa.Table(
     sa.Column("recipient", Key, nullable=False),
     sa.Column("state", Key, nullable=False),
     sa.Column("error", Key),
-    sa.Column("error_detail", sa.Text),
+    sa.Column("error_detail", Words),
     sa.Column("status", Key),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("consigned_at", Instant),
@@ -162,10 +178,10 @@ events = sa.Table(
     metadata,
     sa.Column("serial", Serial, primary_key=True, autoincrement=True),
     sa.Column("at", Instant, nullable=False),
-    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("actor", Words, nullable=False),
     sa.Column("kind", Key, nullable=False),
     sa.Column("document_id", Key),
-    sa.Column("subject", sa.Text),
+    sa.Column("subject", Words),
     sa.Column("detail", Json, nullable=False),
     sa.Index(None, "document_id", "serial"),
     sqlite_autoincrement=True,
@@ -179,15 +195,15 @@ held = sa.Table(
     sa.Column("at", Instant, nullable=False),
     sa.Column("node", Key, nullable=False),
     sa.Column("lane", Key, nullable=False),
-    sa.Column("document_id", sa.Text),  # as the message claims: no key, no index, any length
+    sa.Column("document_id", Words),  # as the message claims: no key, no index, any length
     sa.Column("code", Key, nullable=False),
-    sa.Column("detail", sa.Text),
+    sa.Column("detail", Words),
     sa.Column("message", sa.LargeBinary, nullable=False),
     sa.Column("message_sha256", Key, nullable=False),
     sa.Column("resolved_at", Instant),
     sa.Column("resolution", Key),
-    sa.Column("reason", sa.Text),
-    sa.Column("resolved_by", sa.Text),
+    sa.Column("reason", Words),
+    sa.Column("resolved_by", Words),
     sa.Index(None, "kind", "at", "id"),
 )
 
@@ -214,8 +230,8 @@ agencies = sa.Table(
     "agencies",
     metadata,
     sa.Column("code", Key, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("tier", sa.Text, nullable=False),
+    sa.Column("name", Words, nullable=False),
+    sa.Column("tier", Words, nullable=False),
     sa.Column("parent", Key),
     sa.Column("aliases", Json, nullable=False),
     sa.Column("status", Key, nullable=False),
@@ -232,13 +248,13 @@ certificates = sa.Table(
     sa.Column("agency", Key, nullable=False),
     sa.Column("purpose", Key, nullable=False),
     sa.Column("role", Key, nullable=False),
-    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("subject", Words, nullable=False),
     sa.Column("not_before", Instant, nullable=False),
     sa.Column("not_after", Instant, nullable=False),
-    sa.Column("pem", sa.Text, nullable=False),
+    sa.Column("pem", Words, nullable=False),
     sa.Column("bound_at", Instant, nullable=False),
     sa.Column("revoked_at", Instant),
-    sa.Column("revoke_reason", sa.Text),
+    sa.Column("revoke_reason", Words),
     sa.Index(None, "agency", "bound_at"),
 )
 
