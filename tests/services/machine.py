@@ -70,8 +70,18 @@ class Machine:
         if self._up is None:
             return 0
         self._up.send_signal(signal.SIGINT)
-        code = self._up.wait(60)
+        return self._ended(60)
+
+    def kill_all(self) -> None:
+        """SIGKILL to the supervisor, which takes everything else with it."""
+        assert self._up is not None
+        self._up.kill()
+        self._ended(10)
+
+    def _ended(self, seconds: float) -> int:
+        assert self._up is not None
         assert self._up.stdout is not None
+        code = self._up.wait(seconds)
         self._up.stdout.close()
         self._up = None
         return code
