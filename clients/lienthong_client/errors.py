@@ -76,9 +76,10 @@ def from_rpc_error(error: grpc.aio.AioRpcError, address: str) -> Refusal | Unrea
     status = error.code()
     if status in _PLAIN:
         return Refusal(_PLAIN[status], detail=_short(error.details()))
+    reason = _short(error.details())
     return Unreachable(
         address,
-        f"{status.name}: {_short(error.details())}",
+        reason if status is grpc.StatusCode.UNAVAILABLE else f"{status.name}: {reason}",
         timed_out=status is grpc.StatusCode.DEADLINE_EXCEEDED,
     )
 
@@ -106,4 +107,4 @@ def _refusal(error: grpc.aio.AioRpcError) -> Refusal | None:
 def _short(text: str | None) -> str:
     """The part of gRPC's own words that says why."""
     words = (text or "no details").strip()
-    return words.rpartition("last error: ")[2][:300]
+    return words.rpartition("last error: ")[2].removeprefix("UNKNOWN: ")[:300]

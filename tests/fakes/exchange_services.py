@@ -136,8 +136,9 @@ class ExchangeServicer(exchange_grpc.ExchangeServiceServicer):
         header = exchange_pb2.FetchHeader(delivery_id=stored.deliveries[caller], document=summary)
         yield exchange_pb2.FetchResponse(header=header)
         end = self.hub.cut_fetch_after.pop(0) if self.hub.cut_fetch_after else len(data)
-        for start in range(request.offset, min(end, len(data)), 500):
-            yield exchange_pb2.FetchResponse(chunk=data[start : min(start + 500, end)])
+        step = max(500, len(data) // 100)
+        for start in range(request.offset, min(end, len(data)), step):
+            yield exchange_pb2.FetchResponse(chunk=data[start : min(start + step, end)])
         if end < len(data):
             raise Broken("the stream was cut")
 

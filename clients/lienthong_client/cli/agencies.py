@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lienthong_client.cli import shapes
+from lienthong_client.cli.program import fold
 from lienthong_client.cli.session import session_of
 
 app = typer.Typer(help="Look agencies up in the directory.", no_args_is_help=True)
@@ -26,7 +27,7 @@ def agencies() -> None:
     """Look agencies up in the directory."""
 
 
-@app.command("find", epilog=EPILOG)
+@app.command("find", epilog=fold(EPILOG))
 def find(
     context: typer.Context,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="A code, or words of the name.")],

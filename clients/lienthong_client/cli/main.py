@@ -13,11 +13,12 @@ import typer
 
 from lienthong_client.cli import ack, agencies, evidence, fetch, inbox, send, sign, submit, track, verify
 from lienthong_client.cli.output import Output
-from lienthong_client.cli.program import ListCommand, Program
+from lienthong_client.cli.program import ListCommand, Program, fold
 from lienthong_client.cli.session import Session
 from lienthong_client.cli.words import Words, default_language
 
-HELP = """Send and receive signed official documents over Lienthong.
+HELP = """\
+Send and receive signed official documents over Lienthong.
 
 A [b]profile[/b] says who you are, where the hub is, which key signs and whom you trust. Global options may stand
 before or after the command.
@@ -25,7 +26,7 @@ before or after the command.
 
 EPILOG = """[b]Examples[/b]
 
-  lienthong-agency send --to H48.31.05 --subject "Mời họp" --attach moi-hop.pdf --code 12/UBND-VP
+  lienthong-agency send --to H48.31.05 --subject "Mời họp" --attach a.pdf --code 12/UBND-VP
 
   lienthong-agency inbox
 
@@ -39,8 +40,8 @@ EPILOG = """[b]Examples[/b]
 app = typer.Typer(
     name="lienthong-agency",
     cls=Program,
-    help=HELP,
-    epilog=EPILOG,
+    help=fold(HELP),
+    epilog=fold(EPILOG),
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -80,15 +81,15 @@ def program(
     context.obj = Session(profile, Output(as_json=json, words=words))
 
 
-app.command("sign", epilog=sign.EPILOG)(sign.sign)
-app.command("submit", epilog=submit.EPILOG)(submit.submit)
-app.command("send", cls=ListCommand, epilog=send.EPILOG)(send.send)
-app.command("inbox", epilog=inbox.EPILOG)(inbox.inbox)
-app.command("fetch", epilog=fetch.EPILOG)(fetch.fetch)
-app.command("ack", epilog=ack.EPILOG)(ack.ack)
-app.command("track", epilog=track.EPILOG)(track.track)
-app.command("verify", epilog=verify.EPILOG)(verify.verify)
-app.command("evidence", epilog=evidence.EPILOG)(evidence.evidence)
+app.command("sign", epilog=fold(sign.EPILOG))(sign.sign)
+app.command("submit", epilog=fold(submit.EPILOG))(submit.submit)
+app.command("send", cls=ListCommand, epilog=fold(send.EPILOG))(send.send)
+app.command("inbox", epilog=fold(inbox.EPILOG))(inbox.inbox)
+app.command("fetch", epilog=fold(fetch.EPILOG))(fetch.fetch)
+app.command("ack", epilog=fold(ack.EPILOG))(ack.ack)
+app.command("track", epilog=fold(track.EPILOG))(track.track)
+app.command("verify", epilog=fold(verify.EPILOG))(verify.verify)
+app.command("evidence", epilog=fold(evidence.EPILOG))(evidence.evidence)
 app.add_typer(agencies.app, name="agencies")
 
 

@@ -28,6 +28,11 @@ _FLAGS = frozenset({"--json"})
 _VALUES = frozenset({"--profile", "--lang"})
 
 
+def fold(text: str) -> str:
+    """Help text with each paragraph on one line: the terminal, not the source, decides where it breaks."""
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in text.strip("\n").split("\n\n"))
+
+
 def hoist(args: Sequence[str]) -> list[str]:
     """Move the global options to the front, wherever they stand before `--`."""
     front: list[str] = []

@@ -17,13 +17,13 @@ from lienthong_client.results import Accepted
 
 EPILOG = """[b]Examples[/b]
 
-  lienthong-agency send --to H48.31.05 H48.31.06 --subject "Mời họp giao ban" --attach moi-hop.pdf --code 12/UBND-VP
+  lienthong-agency send --to H48.31.05 H48.31.06 --subject "Mời họp" --attach a.pdf --code 12/UBND-VP
 
-  lienthong-agency send --to H48 --type BC --priority khan --subject "Báo cáo lũ" --attach bc.docx phu-luc.xlsx
+  lienthong-agency send --to H48 --type BC --priority khan --subject "Lũ" --attach bc.docx so-lieu.xlsx
 
 Without --code the document gets a stand-in number MMddHHmmss/CHUACAPSO-xxxxxx ("not yet numbered"): the law wants
 the number of the office's register, so give it where there is one. place, signer, position and competence may stand
-under [sender] in the profile.
+under \\[sender] in the profile.
 """
 
 _TYPES = "Abbreviation or name: " + ", ".join(TYPES)

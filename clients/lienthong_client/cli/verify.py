@@ -26,11 +26,11 @@ EPILOG = """[b]Examples[/b]
 
   lienthong-agency verify signed.edxml
 
-  lienthong-agency verify in/                                  (a folder written by fetch or evidence)
+  lienthong-agency verify in/     (a folder written by fetch or evidence)
 
-  lienthong-agency verify export.zip --anchors agency-ca.pem --anchors infrastructure-ca.pem --at 2026-11-22
+  lienthong-agency verify export.zip --anchors agency-ca.pem --anchors hub-ca.pem --at 2026-11-22
 
-Nothing is asked of the hub. Without --anchors the profile's [trust] counts. FILE may be a document, one record of
+Nothing is asked of the hub. Without --anchors the profile's \\[trust] counts. FILE may be a document, one record of
 evidence, a folder or a zip. Certificates and revocation are judged as of --at.
 """
 
