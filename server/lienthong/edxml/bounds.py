@@ -25,6 +25,7 @@ _CHUNK: Final = MIB  # bytes handed to expat at once
 _XML_NAMESPACE: Final = "http://www.w3.org/XML/1998/namespace"
 _ID_NAMES: Final = frozenset({"Id", "ID", "id", f"{_XML_NAMESPACE} id"})
 _UNBOUND_PREFIX: Final = 27  # XML_ERROR_UNBOUND_PREFIX of expat.h
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~!$&'()*+,;=:@/?%#-]*")
 _PREFIX = re.compile(rb"(?:^<|[\s\"'])([^\s\"'<>=/:]+):[^\s\"'<>=/:]")
 
 
@@ -129,7 +130,13 @@ class _Pass:
         line = self._parser.CurrentLineNumber
         raise Refusal(Code.XML_MALFORMED, detail=f"processing instruction {target[:40]}, line {line}")
 
-    def _namespace(self, prefix: str | None, _uri: str | None) -> None:
+    def _namespace(self, prefix: str | None, uri: str | None) -> None:
+        if uri and not _ABSOLUTE.fullmatch(uri):
+            # canonicalisation fails on it, so such a file can be neither signed nor verified
+            where = f"line {self._parser.CurrentLineNumber}"
+            raise Refusal(
+                Code.XML_MALFORMED, detail=f"the namespace {uri[:80]!r} is no absolute URI, {where}"
+            )
         self._namespaces += 1
         self._open_namespaces += 1
         if prefix:

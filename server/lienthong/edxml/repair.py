@@ -34,6 +34,7 @@ from lienthong.edxml.zipwrap import find_wrapping, wrap
 
 _DEFAULT: Final = Limits()
 _PROLOG = re.compile(rb"(?:\s+|<\?(?:[^?]|\?(?!>))*\?>|<!--(?:[^-]|-(?!->))*-->)*", re.DOTALL)
+_MAX_PROLOG: Final = 65_536  # bytes before the root that are looked at
 _NAME = re.compile(r"^<[^\s/>]+")
 _ENCODING = re.compile(rb"<\?xml[^>]{0,80}?encoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
 _MISDECLARED: Final = (b"utf-8", b"utf8", b"utf-16", b"unicode", b"us-ascii")
@@ -79,7 +80,7 @@ def _trim(data: bytes) -> bytes:
     declared = _ENCODING.match(data)
     if declared and declared.group(1).lower() not in _MISDECLARED:
         return data  # refused by name when parsed
-    prolog = _PROLOG.match(data)
+    prolog = _PROLOG.match(data, 0, _MAX_PROLOG)
     end = prolog.end() if prolog else 0
     return b"\n" * data.count(b"\n", 0, end) + data[end:]  # refusals name lines as the sender counts them
 

@@ -369,3 +369,9 @@ def test_attachments_carry_their_description() -> None:
 )
 def test_a_safe_name_names_one_file(name: str, safe: str) -> None:
     assert safe_name(name) == safe
+
+
+@pytest.mark.parametrize("size", [256 * 1024 + 21, 256 * 1024 + 54, 256 * 1024, 256 * 1024 + 1])
+def test_what_inflate_holds_back_at_the_end_of_a_piece_comes_out(size: int) -> None:
+    data = zipped((f"{UUID}.pdf", bytes(size)))
+    assert contents(carrying(("a.pdf", data)), Limits(max_ratio=10_000)) == [bytes(size)]

@@ -106,6 +106,7 @@ def test_cdata_over_several_chunks_is_not_taken_for_one_tag() -> None:
         (b"<a xmlns:p='u:1'><b p:c='1' q:d='2'/></a>", "the prefix q is not declared, line 1"),
         (b"<a xmlns:p='u:1'/><p:b/>", "junk after"),
         (b"<a><b xmlns:p='u:1'/><p:c/></a>", "the prefix p is not declared, line 1"),
+        (b"<a b='>' p:c='1'/>", "unbound prefix, line 1"),
         (
             b"<?xml version='1.0' encoding='windows-1258'?><a/>",
             "the encoding must be UTF-8, not windows-1258",
@@ -114,6 +115,8 @@ def test_cdata_over_several_chunks_is_not_taken_for_one_tag() -> None:
         ("<a/>".encode("utf-16-le"), "the encoding must be UTF-8"),
         (b"<?xml-stylesheet href='x'?><a/>", "processing instruction xml-stylesheet"),
         (b"<a><?php x?></a>", "processing instruction php"),
+        (b"<a xmlns='relative/name'/>", "the namespace 'relative/name' is no absolute URI, line 1"),
+        ("<a xmlns:p='urn:mẫu'/>".encode(), "is no absolute URI"),
     ],
 )
 def test_what_is_not_plain_xml_is_malformed(data: bytes, why: str) -> None:

@@ -22,7 +22,7 @@ from lienthong.domain.evidence import (
 from lienthong.edxml import names
 from lienthong.edxml.reader import parse
 from lienthong.edxml.repair import repair
-from lienthong.edxml.schema import check_schema, field_path
+from lienthong.edxml.schema import _element_at, check_schema, field_path
 from lienthong.errors import Code, Refusal
 from lienthong.signing.sign import sign_package, sign_record
 from lienthong.transit import records
@@ -157,6 +157,7 @@ def test_an_unresolvable_path_falls_back_to_the_root() -> None:
     data = b'<edXML xmlns="u:0"><a xmlns:p="u:1"><p:b xmlns:q="u:2"><q:c/></p:b></a></edXML>'
     refusal = fault(data, "edxml/lenient")
     assert refusal.field == "edXML"
+    assert _element_at(parse(data), "") is None
 
 
 def test_the_strict_schemas_and_the_order_table_agree() -> None:

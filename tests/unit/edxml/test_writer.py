@@ -150,6 +150,11 @@ def test_timestamps_are_written_in_vietnamese_time() -> None:
     assert b"<edXML:Timestamp>2021/01/01 03:05:09<" in write(dataclasses.replace(package, timestamp=at))
 
 
+def test_an_empty_staff_block_is_left_out() -> None:
+    package = dataclasses.replace(read(own("status_acceptance_03.edxml")), staff=StaffInfo())
+    assert b"StaffInfo" not in write(package)
+
+
 def test_a_status_follows_its_schema() -> None:
     data = write(read(own("status_cancellation_13.edxml")))
     check_schema(parse(data), "edxml/status")
