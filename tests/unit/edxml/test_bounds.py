@@ -73,7 +73,7 @@ def test_a_tag_or_comment_that_never_ends_is_stopped_early(markup: bytes) -> Non
     started = time.monotonic()
     refusal = refused(markup % (b"x" * (40 * MIB)))
     assert refusal.code in (Code.XML_TOO_LARGE, Code.XML_MALFORMED)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
 
 
 def test_text_over_10_mb_passes_bounds_and_parser() -> None:
