@@ -41,7 +41,8 @@ def test_the_hub_killed_right_after_the_acceptance(victim: Machine, pdf: Path) -
     documents = []
     for number in range(1, 4):
         documents.append(send(victim, number, pdf))
-        victim.kill("hub")  # the supervisor starts it again; the client's retries bridge the gap
+        victim.kill("hub")
+        victim.until_serving()  # the supervisor started it again
     arrived_once(victim, documents)
 
 

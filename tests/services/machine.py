@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,14 @@ class Machine:
             return 0
         self._up.send_signal(signal.SIGINT)
         return self._ended(60)
+
+    def until_serving(self) -> None:
+        """Wait until the hub's port is open again."""
+        self.until(self._listens)
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
     def kill_all(self) -> None:
         """SIGKILL to the supervisor, which takes everything else with it."""
@@ -162,8 +171,6 @@ def until(wanted: Callable[[], Any]) -> Any:
 
 
 def _after(seconds: float, act: Callable[[], None]) -> Any:
-    import threading
-
     timer = threading.Timer(seconds, act)
     timer.daemon = True
     timer.start()
