@@ -53,7 +53,7 @@ def _repairable(file: Path) -> bool:
     return True
 
 
-@pytest.mark.parametrize("file", filter(_repairable, _FILES), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [file for file in _FILES if _repairable(file)], ids=lambda file: file.name)
 def test_field_file_repaired_and_signed_keeps_its_signature(file: Path) -> None:
     """Steps 0 to 9 pass; whose file it is (10) is another question: the key here is not its sender's."""
     w = world()
