@@ -89,12 +89,6 @@ def check_attachments(root: etree._Element, package: Package, limits: Limits = _
             budget -= len(piece)
 
 
-def safe_name(attachment_name: str) -> str:
-    """A file name to save an attachment under: its last part, without anything a file system could act on."""
-    leaf = re.sub(r"[\x00-\x1f\x7f<>:\"|?*]", "_", re.split(r"[/\\]", attachment_name)[-1]).strip(" .")
-    return leaf[-200:] or "attachment"
-
-
 def _encoded(root: etree._Element, limits: Limits) -> Iterator[_Encoded]:
     for index, element in _numbered(root, limits):
         path = f"AttachmentEncoded/Attachment[{index}]"

@@ -13,7 +13,7 @@ import pytest
 from lxml import etree
 
 from lienthong.domain.document import Attachment
-from lienthong.edxml.attachments import check_attachments, read_attachments, safe_name
+from lienthong.edxml.attachments import check_attachments, read_attachments
 from lienthong.edxml.bounds import MIB, Limits
 from lienthong.edxml.reader import parse, read_package
 from lienthong.edxml.zipwrap import find_wrapping, unpack, wrap
@@ -353,22 +353,6 @@ def test_attachments_carry_their_description() -> None:
     (found,) = read_attachments(parse(NEW))
     assert isinstance(found, Attachment)
     assert (found.description, found.content_type) == ("Văn bản chính", "application/pdf")
-
-
-@pytest.mark.parametrize(
-    ("name", "safe"),
-    [
-        ("a.pdf", "a.pdf"),
-        ("212/UBND-KGVX.pdf", "UBND-KGVX.pdf"),
-        ("..\\..\\a.pdf", "a.pdf"),
-        ("..", "attachment"),
-        ("a:b?.pdf", "a_b_.pdf"),
-        ("Tờ trình số 5.pdf", "Tờ trình số 5.pdf"),
-        ("x" * 300 + ".pdf", "x" * 196 + ".pdf"),
-    ],
-)
-def test_a_safe_name_names_one_file(name: str, safe: str) -> None:
-    assert safe_name(name) == safe
 
 
 @pytest.mark.parametrize("size", [256 * 1024 + 21, 256 * 1024 + 54, 256 * 1024, 256 * 1024 + 1])
