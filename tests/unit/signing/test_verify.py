@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -309,3 +310,17 @@ def test_names_beside_the_certificate_are_tolerated() -> None:
     )
     key_info = f"<KeyInfo><X509Data>{data}</X509Data></KeyInfo>"
     assert accept(forge(world().package(SENDER, [RECIPIENT]), key, key_info=key_info)).sender == SENDER
+
+
+def test_many_threads_verify_with_one_trust() -> None:
+    w = World()
+    good = [w.signed(code, [RECIPIENT]) for code in ("H48", "H48.31", SENDER)]
+    bad = [data.replace(b"H48.33.02", b"H48.33.03") for data in good]
+    directory, bindings, trust = w.directory, w.bindings, w.trust
+
+    def verdict(data: bytes) -> Verdict:
+        return examine_package(data, trust=trust, at=w.at, directory=directory, bindings=bindings).verdict
+
+    with ThreadPoolExecutor(8) as pool:
+        verdicts = list(pool.map(verdict, [*good, *bad] * 20))
+    assert verdicts == ([Verdict.PASSED] * 3 + [Verdict.FAILED] * 3) * 20
