@@ -10,7 +10,7 @@ import typer
 from lienthong.domain.document import Attachment, Document
 from lienthong.errors import Code
 from lienthong_client.cli import shapes
-from lienthong_client.cli.output import Output, clean, local_time, styled
+from lienthong_client.cli.output import Output, holder_of, local_time, styled
 from lienthong_client.cli.session import session_of
 from lienthong_client.client import AgencyClient
 from lienthong_client.errors import Misuse
@@ -79,7 +79,7 @@ def _tell(received: Received, files: shapes.Json, output: Output) -> None:
         facts[words("subject")] = package.subject
     output.facts(facts)
     output.show(f"{words('verified')}:")
-    signer = clean(received.verified.signer.subject)
+    signer = holder_of(received.verified.signer.certificate)
     binding = words(f"binding_{received.binding}")
     passed(output, words("v_signature", signer=signer))
     passed(output, words("v_sender", sender=received.sender, binding=binding))

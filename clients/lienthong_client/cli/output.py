@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any, TextIO
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
@@ -130,6 +132,12 @@ class Output:
             yield on_progress
         finally:
             bar.stop()
+
+
+def holder_of(certificate: x509.Certificate) -> str:
+    """Whose a certificate is, as people say it: its common name, else the whole subject."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return clean(str(names[0].value) if names else certificate.subject.rfc4514_string())
 
 
 def styled(text: str, state: str) -> Text:

@@ -9,6 +9,7 @@ import typer
 
 from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code
+from lienthong_client.cli.output import holder_of
 from lienthong_client.cli.session import session_of
 from lienthong_client.errors import Misuse
 
@@ -52,7 +53,7 @@ def sign(
     session.output.show(f"{words('signed')}: {target}")
     session.output.facts(
         {
-            words("signer"): subject,
+            words("signer"): holder_of(certificate.certificate),
             "SHA-256": sha256_hex(signed),
             words("size"): f"{len(signed):,} {words('bytes')}",
         }

@@ -14,7 +14,7 @@ from lienthong.errors import Code, Refusal
 from lienthong.signing.trust import Revocation, Trust
 from lienthong_client.cli import shapes
 from lienthong_client.cli.fetch import tell_proof
-from lienthong_client.cli.output import Output, clean, styled
+from lienthong_client.cli.output import Output, clean, holder_of, styled
 from lienthong_client.cli.program import REFUSED, tell_people
 from lienthong_client.cli.session import Session, session_of
 from lienthong_client.errors import Misuse
@@ -155,7 +155,9 @@ def _tell_file(one: Examined, output: Output, *, brief: bool) -> None:
     head = styled(f"{_MARKS[verdict]} ", verdict).append(f"{clean(one.name)}  ", style="default bold")
     output.show(head.append(one.kind, style="default not bold"))
     if one.report.signer is not None and not brief:
-        output.facts({output.words("signer"): one.report.signer.subject, "SHA-256": one.sha256})
+        output.facts(
+            {output.words("signer"): holder_of(one.report.signer.certificate), "SHA-256": one.sha256}
+        )
     for step in one.report.steps:
         if brief and step.outcome is Verdict.PASSED:
             continue

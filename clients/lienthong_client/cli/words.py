@@ -38,7 +38,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "inbox_count": ("{count} waiting. Fetch one with: lienthong-agency fetch DELIVERY OUTDIR",
                     "{count} văn bản chờ. Nhận bằng lệnh: lienthong-agency fetch DELIVERY OUTDIR"),
     "following": ("Watching the inbox; Ctrl+C ends.", "Đang theo dõi hộp đến; Ctrl+C để dừng."),
-    "interrupted": ("{reason}; trying again in {seconds:.0f} s", "{reason}; thử lại sau {seconds:.0f} giây"),
+    "interrupted": ("{reason}; trying again in {seconds:.1f} s", "{reason}; thử lại sau {seconds:.1f} giây"),
     "verified": ("Verified by this program", "Chương trình đã tự kiểm tra"),
     "v_signature": ("Signed by {signer}, nothing changed since", "{signer} đã ký, nội dung nguyên vẹn"),
     "v_sender": ("The certificate belongs to the sender {sender} ({binding})",
