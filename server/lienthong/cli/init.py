@@ -67,6 +67,7 @@ def write_settings(state: StateFolder, wishes: Wishes) -> None:
     """Make lienthong.toml where there is none."""
     if state.settings.exists():
         return
+    state.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     content = {
         "hub": {"name": wishes.hub_name, "listen": _listen(wishes.address), "metrics_listen": wishes.metrics},
         "store": {"url": wishes.store_url or "sqlite:///store.sqlite"},
@@ -98,7 +99,6 @@ async def initialise(
     # database drivers take long to load: only the commands that need them pay
     from lienthong.store import migrate, open_store
 
-    state.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_settings(state, wishes)
     loaded = settings.load(state.settings)
     file, text = _directory_text(state, wishes.directory)

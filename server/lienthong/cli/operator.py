@@ -132,6 +132,8 @@ def command(
     """Register a coroutine `(operator, arguments…)` as the command `name`; its docstring is the help."""
 
     def register(function: Callable[Concatenate[Operator, P], Awaitable[None]]) -> None:
+        work: Callable[..., Awaitable[None]] = function
+
         def run(
             context: typer.Context,
             state: StateOption,
@@ -140,7 +142,7 @@ def command(
             **arguments: object,
         ) -> None:
             asked = asked_of(context).merged(state, profile, as_json)
-            perform(lambda: _with_operator(asked, lambda operator: function(operator, **arguments)), asked)  # type: ignore[arg-type]
+            perform(lambda: _with_operator(asked, lambda operator: work(operator, **arguments)), asked)
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
         shared = [

@@ -12,6 +12,7 @@ import typer
 
 from lienthong import settings, telemetry
 from lienthong.cli.operator import flattened, warn
+from lienthong.cli.supervisor import end_with_supervisor
 from lienthong.errors import HubFault, Refusal
 from lienthong.settings import Settings
 
@@ -57,6 +58,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _serve(config: Path, program: Callable[[Settings], Awaitable[None]]) -> None:
+    end_with_supervisor()
     loaded = settings.load(config)
     telemetry.configure_log(loaded.log.level, loaded.log.format)
 

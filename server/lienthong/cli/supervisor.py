@@ -2,8 +2,8 @@
 
 Each child has its own process group and log file, and tells that it is ready by systemd's protocol: the datagram
 `READY=1` to the socket named in NOTIFY_SOCKET (sd_notify(3)). A child that dies is started again, ever more slowly.
-On Linux the kernel ends the children when this process is killed; elsewhere, and for children that hang, the next
-start finds them by the process list it keeps.
+Children that call `end_with_supervisor` end when this process is killed; the others, and those that hang, are found
+by the next start through the process list it keeps.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ STEADY_SECONDS = 30.0  # a child that ran this long starts afresh with the first
 FIRST_DELAY = 0.5  # seconds; doubled per death up to
 LONGEST_DELAY = 30.0
 STILLBORN = 3  # deaths before the first readiness after which a child is given up
+
+SUPERVISOR_VARIABLE = "LIENTHONG_SUPERVISOR"  # the pid a child must not outlive
 
 Say = Callable[[str], None]
 
@@ -114,7 +116,9 @@ class Supervisor:
 
     async def watch(self) -> None:
         """Until a child is given up, which raises `ChildFailed`."""
-        await asyncio.gather(*self._tasks)
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
 
     async def stop(self) -> None:
         """Stop the children, the last started first, and let go of the folder."""
@@ -155,9 +159,13 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **child.environment, "NOTIFY_SOCKET": str(notify)},
+                env={
+                    **os.environ,
+                    **child.environment,
+                    "NOTIFY_SOCKET": str(notify),
+                    SUPERVISOR_VARIABLE: str(os.getpid()),
+                },
                 start_new_session=True,  # a terminal's Ctrl-C reaches us alone, and we stop them in order
-                preexec_fn=die_with_parent,
             )
         child.starts += 1
         self._write_list()
@@ -209,6 +217,16 @@ async def _end(child: Child) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(child.process.wait(), STOP_SECONDS)
             return
+
+
+def end_with_supervisor() -> None:
+    """For a child: ask the kernel (Linux) for SIGTERM when the supervisor is gone. Nothing happens without one."""
+    supervisor = os.environ.get(SUPERVISOR_VARIABLE)
+    if supervisor is None:
+        return
+    die_with_parent()
+    if os.getppid() != int(supervisor):  # it was gone before we asked
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def end_leftovers(path: Path, say: Say) -> None:

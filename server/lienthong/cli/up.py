@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import ssl
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import grpc
 import typer
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from lienthong import settings, telemetry
 from lienthong.broker.private_node import PrivateNode, free_port, port_is_free
@@ -31,8 +30,8 @@ from lienthong.cli.init import (
     set_address,
     write_settings,
 )
-from lienthong.cli.operator import EXIT_USAGE, StateOption, asked_of, connect, flattened, warn
-from lienthong.cli.provision import Provision
+from lienthong.cli.operator import EXIT_USAGE, StateOption, asked_of, flattened, warn
+from lienthong.cli.provision import TRANSPORT, Provision
 from lienthong.cli.state import StateFolder, remember, required_state
 from lienthong.cli.supervisor import AlreadyRunning, Child, ChildFailed, Supervisor
 from lienthong.errors import Code, HubFault, Refusal
@@ -167,16 +166,21 @@ class Machine:
     async def run(self) -> None:
         """Everything of the module's docstring; returns only by an exception."""
         address, console = self._choose_ports()
-        loaded = await self._prepare(address, console)
+        loaded, wishes = self._settle(address, console)
         async with asyncio.TaskGroup() as group:
-            environment = await self._broker(loaded, group)
+            broker = group.create_task(self._broker(loaded))  # it takes as long as making the keys
+            # in a thread: making keys for a province takes some seconds, and Ctrl-C should still be heard
+            await asyncio.to_thread(asyncio.run, initialise(self._state, wishes, stopped=self._stop.is_set))
+            environment = await broker
+            if self._node is not None:
+                group.create_task(self._watch_broker(self._node))
             self._start_children(environment)
             await self._supervisor.ready()
-            await self._check_health(address)
+            await self._check_hub(address)
             remember(self._state)
             self._say_ready(address, console)
             group.create_task(self._supervisor.watch())
-            group.create_task(self._keep_lists(loaded, address))
+            group.create_task(self._keep_lists(address))
 
     async def stop(self) -> None:
         """Stop the children, then the broker."""
@@ -195,7 +199,8 @@ class Machine:
         console_port = _port(self._plan.console_port, console, CONSOLE_PORT, "--console-port", hub_port)
         return f"{LOOPBACK}:{hub_port}", f"{LOOPBACK}:{console_port}"
 
-    async def _prepare(self, address: str, console: str) -> Settings:
+    def _settle(self, address: str, console: str) -> tuple[Settings, Wishes]:
+        """Write or correct lienthong.toml and read it."""
         wishes = Wishes(
             directory=self._plan.directory,
             agency_keys=self._plan.agency_keys,
@@ -206,21 +211,16 @@ class Machine:
             set_address(self._state, address=address, metrics=console)
         else:
             warn(f"preparing {self._state.root}")
-            self._state.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_settings(self._state, wishes)
-        # in a thread: making keys for a province takes some seconds, and Ctrl-C should still be heard
-        return await asyncio.to_thread(
-            asyncio.run, initialise(self._state, wishes, stopped=self._stop.is_set)
-        )
+        return settings.load(self._state.settings), wishes
 
-    async def _broker(self, loaded: Settings, group: asyncio.TaskGroup) -> dict[str, str]:
+    async def _broker(self, loaded: Settings) -> dict[str, str]:
         """Start the private node, if it is to be one; what the children need to know of it."""
         if not loaded.broker.private:
             return {}
         warn("starting RabbitMQ")
         self._node = PrivateNode(loaded.broker.data)
         await self._node.start()
-        group.create_task(self._watch_broker(self._node))
         prefix = settings.ENVIRONMENT_PREFIX
         return {
             f"{prefix}BROKER__URLS": json.dumps([self._node.amqp_url]),
@@ -249,24 +249,30 @@ class Machine:
                 )
             )
 
-    async def _check_health(self, address: str) -> None:
-        """The hub answers SERVING over mutual TLS, with the operator's own profile."""
-        async with connect(self._state.operator_profile) as operator:
-            stub: Any = health_pb2_grpc.HealthStub(operator.channel)
-            try:
-                answer = await stub.Check(
-                    health_pb2.HealthCheckRequest(), timeout=HEALTH_SECONDS, wait_for_ready=True
-                )
-            except grpc.aio.AioRpcError as error:
-                raise HubFault(f"the hub at {address} does not answer: {error.details()}") from error
-        if answer.status != health_pb2.HealthCheckResponse.SERVING:
-            raise HubFault(f"the hub at {address} does not serve; see {self._state.logs / 'hub.log'}")
+    async def _check_hub(self, address: str) -> None:
+        """The hub takes the operator's certificate and speaks HTTP/2. Without gRPC, whose threads and forks quarrel."""
+        folder = self._state.operator_profile.parent
+        context = ssl.create_default_context(cafile=self._state.trust / f"{TRANSPORT}-ca.pem")
+        context.load_cert_chain(folder / "tls.pem", folder / "tls.key")
+        context.set_alpn_protocols(["h2"])
+        host, _, port = address.rpartition(":")
+        try:
+            async with asyncio.timeout(HEALTH_SECONDS):
+                reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
+                await reader.readexactly(
+                    9
+                )  # its SETTINGS frame: only a client whose certificate is good gets it
+                writer.close()
+        except (OSError, EOFError, TimeoutError) as error:
+            raise HubFault(
+                f"the hub at {address} does not answer; see {self._state.logs / 'hub.log'}"
+            ) from error
 
     def _say_ready(self, address: str, console: str) -> None:
         sys.stdout.write(f"ready grpc={address} console=http://{console}/ state={self._state.root}\n")
         sys.stdout.flush()
 
-    async def _keep_lists(self, loaded: Settings, address: str) -> None:
+    async def _keep_lists(self, address: str) -> None:
         """Issue the development authorities' revocation lists again before they run out."""
         while True:
             await asyncio.sleep(LISTS_EVERY)
