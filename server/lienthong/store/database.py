@@ -10,6 +10,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -89,10 +90,16 @@ def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, An
 
     Safe between processes: the database decides who is first, the others wait for it and then read its row.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(values).on_conflict_do_nothing(index_elements=keys or None)
+    statement = _insert_once(connection.dialect.name, table, keys)
     # without the option SQLAlchemy forgets the count of an INSERT when the driver closes its cursor
-    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount > 0
+    return connection.execute(statement, values, execution_options={"preserve_rowcount": True}).rowcount > 0
+
+
+@cache  # building a statement costs more than running it
+def _insert_once(dialect_name: str, table: sa.Table, keys: tuple[str, ...]) -> sa.Insert:
+    dialect = postgresql if dialect_name == "postgresql" else sqlite
+    statement: sa.Insert = dialect.insert(table).on_conflict_do_nothing(index_elements=keys or None)
+    return statement
 
 
 class Database:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, func, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from lienthong.domain.delivery import DeliveryState, sources
 from lienthong.domain.document import Lane
@@ -47,12 +49,28 @@ def shift(
     **values: datetime | str | None,
 ) -> list[str]:
     """Move deliveries (all with None) that may legally move to `state`; the recipients moved, in the sender's order."""
-    conditions = [ways.c.document_id == document_id, ways.c.state.in_(sorted(sources(state)))]
-    if recipients is not None:
-        conditions.append(ways.c.recipient.in_(sorted(set(recipients))))
-    changed = {"state": state, "updated_at": at, "error": None, "error_detail": None} | values
-    statement = update(ways).where(*conditions).values(changed).returning(ways.c.position, ways.c.recipient)
-    return [recipient for _, recipient in sorted(tuple(row) for row in connection.execute(statement))]
+    if recipients is not None and not recipients:
+        return []
+    changed = {"new_state": state, "updated_at": at, "error": None, "error_detail": None} | values
+    statement = _shift(state, frozenset(changed) - {"new_state"}, named=recipients is not None)
+    found = connection.execute(
+        statement, changed | {"of": document_id, "named": sorted(set(recipients or ()))}
+    )
+    return [recipient for _, recipient in sorted(tuple(row) for row in found)]
+
+
+@cache  # building a statement costs more than running it
+def _shift(state: DeliveryState, changed: frozenset[str], *, named: bool) -> ReturningUpdate[tuple[int, str]]:
+    values = {name: sa.bindparam(name, type_=ways.c[name].type) for name in sorted(changed)}
+    conditions = [ways.c.document_id == sa.bindparam("of"), ways.c.state.in_(sorted(sources(state)))]
+    if named:
+        conditions.append(ways.c.recipient.in_(sa.bindparam("named", expanding=True)))
+    return (
+        update(ways)
+        .where(*conditions)
+        .values(state=sa.bindparam("new_state"), **values)
+        .returning(ways.c.position, ways.c.recipient)
+    )
 
 
 def move(

@@ -20,6 +20,8 @@ LONGEST_KEY = 500  #: characters of an indexed text; PostgreSQL refuses index en
 
 docs = tables.documents
 
+_INSERT_DELIVERY = insert(tables.deliveries)
+_INSERT_EVIDENCE = insert(tables.evidence)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -36,11 +38,11 @@ def accept(connection: Connection, document: NewDocument) -> DocumentRow:
         return earlier
     if document.deliveries:
         connection.execute(
-            insert(tables.deliveries),
+            _INSERT_DELIVERY,
             [_delivery(document, place) for place in range(len(document.deliveries))],
         )
     connection.execute(
-        insert(tables.evidence),
+        _INSERT_EVIDENCE,
         {
             "document_id": document.id,
             "kind": EvidenceKind.SUBMISSION_ACCEPTANCE,

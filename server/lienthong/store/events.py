@@ -9,11 +9,13 @@ from lienthong.store import rows, tables
 
 log = tables.events
 
+_INSERT = insert(log)
+
 
 def append(connection: Connection, event: EventRow) -> None:
     """Add one line."""
     connection.execute(
-        insert(log),
+        _INSERT,
         {
             "at": event.at,
             "actor": event.actor,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.evidence import EvidenceKind
@@ -14,6 +14,8 @@ from lienthong.store import deliveries, events, rows, tables
 from lienthong.store.database import insert_once
 
 table = tables.hops
+
+_DOCUMENT = select(tables.documents.c.id).where(tables.documents.c.id == bindparam("id"))
 
 
 def hops(connection: Connection, document_id: str) -> list[HopRow]:
@@ -26,8 +28,7 @@ def record_hop(
     connection: Connection, hop: HopRow, *, recipients: Sequence[str], consignment: Consignment | None
 ) -> HopRow:
     """Write the hop once, move its recipients on, put the document into the inbox of `consignment`."""
-    known = select(tables.documents.c.id).where(tables.documents.c.id == hop.document_id)
-    if connection.execute(known).first() is None:
+    if connection.execute(_DOCUMENT, {"id": hop.document_id}).first() is None:
         raise Refusal(Code.NOT_FOUND, field="document_id")
     new = insert_once(connection, table, rows.hop_values(hop), "document_id", "node")
     if consignment is not None:

@@ -85,25 +85,32 @@ class Writer:
         return batch, False
 
     def _commit(self, batch: list[_Job]) -> None:
-        """Run until every job is settled: those that must be tried again go into a next commit."""
+        """Run until every job is settled."""
         while batch:
             try:
                 with self._engine.begin() as connection:
-                    for job in batch:
-                        self._attempt(connection, job)
+                    done = self._attempt_all(connection, batch)
             except Exception as error:  # noqa: BLE001 - the boundary: nothing may leave a future unresolved
                 for job in batch:
                     job.future.set_exception(as_fault(error))
                 return
-            again = [job for job in batch if _may_try_again(job)]
-            for job in batch:
-                if job in again:
-                    continue
+            for job in batch[:done]:
                 if job.error is not None:
                     job.future.set_exception(as_fault(job.error))
                 else:
                     job.future.set_result(job.result)
-            batch = again
+            batch = batch[done:]
+
+    def _attempt_all(self, connection: sa.Connection, batch: list[_Job]) -> int:
+        """How many jobs this commit settles. A write that lost against another process ends it and opens the next:
+
+        the two may be waiting for each other's locks, and only a commit lets go of them.
+        """
+        for done, job in enumerate(batch):
+            self._attempt(connection, job)
+            if _may_try_again(job):
+                return done
+        return len(batch)
 
     @staticmethod
     def _attempt(connection: sa.Connection, job: _Job) -> None:

@@ -1,0 +1,252 @@
+"""Is what the real stores acknowledged on disk, whole, and safe from other processes and from failing disks?"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from lienthong import store as stores
+from lienthong.domain.delivery import DeliveryState
+from lienthong.errors import Code, HubFault, Refusal
+from lienthong.hub.ports import DocumentRow, NewDocument
+from lienthong.store.database import READERS, Database, open_engine
+from lienthong.store.events import append
+from tests.contract.store_backends import any_url  # noqa: F401
+from tests.contract.store_suite import a_document, a_hop, after, an_agency, an_event, consign, kinds, states
+from tests.services import postgres
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_sqlite_syncs_before_commit_returns_on_every_connection(tmp_path: Path, writes: bool) -> None:
+    """PITFALLS 19: synchronous=NORMAL would acknowledge before the fsync; FULL is 2."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'store.sqlite'}").execution_options(writes=writes)
+    connections = [engine.connect() for _ in range(READERS + 1)]
+    for connection in connections[: 1 if writes else None]:
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("synchronous", "journal_mode", "foreign_keys", "busy_timeout")
+        }
+        assert settings == {
+            "synchronous": 2,
+            "journal_mode": "wal",
+            "foreign_keys": 1,
+            "busy_timeout": 30_000,
+        }
+    for connection in connections:
+        connection.close()
+    engine.dispose()
+
+
+def test_postgresql_syncs_before_commit_returns_whatever_the_server_prefers() -> None:
+    url = postgres.server().new_database()
+    engine = open_engine(url)
+    name = sa.engine.make_url(url).database
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    engine.dispose()
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+    engine.dispose()
+
+
+async def test_everything_is_there_after_reopening(url: str) -> None:
+    store = stores.open_store(url)
+    document = a_document("H48.11", "H48.02")
+    await store.accept(document)
+    await store.put_agencies([an_agency("H48")], event=an_event())
+    await consign(store, document, "H48.11")
+    before = [await store.document(document.id), await store.deliveries(document.id), await store.directory()]
+    log = await store.events()
+    await store.close()
+    await store.close()
+    again = stores.open_store(url)
+    assert before == [
+        await again.document(document.id),
+        await again.deliveries(document.id),
+        await again.directory(),
+    ]
+    assert await again.events() == log
+    await again.close()
+
+
+async def test_a_killed_process_loses_nothing_it_acknowledged(url: str) -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from lienthong import store as stores\n"
+        "from tests.contract.store_suite import a_document\n"
+        "async def run():\n"
+        "    store = stores.open_store(sys.argv[1])\n"
+        "    async def accept():\n"
+        "        while True:\n"
+        "            print((await store.accept(a_document())).id, flush=True)\n"
+        "    await asyncio.gather(*[accept() for _ in range(4)])\n"
+        "asyncio.run(run())\n"
+    )
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", program, url, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    lines = [await child.stdout.readline() for _ in range(40)]
+    child.kill()
+    lines += (await child.stdout.read()).splitlines()
+    await child.wait()
+    acknowledged = [line.decode().strip() for line in lines if len(line.strip()) == 36]
+    assert len(acknowledged) >= 40
+    store = stores.open_store(url)
+    for document_id in acknowledged:
+        assert await store.document(document_id) is not None
+        assert await states(store, document_id) == {"H48.11": DeliveryState.ACCEPTED}
+        assert await kinds(store, document_id) == ["document.accepted"]
+    await store.close()
+
+
+async def test_two_hubs_accepting_one_identity_at_once_have_one_document(url: str) -> None:
+    hubs = [stores.open_store(url), stores.open_store(url)]
+
+    async def race(documents: list[NewDocument]) -> list[DocumentRow | BaseException]:
+        return await asyncio.gather(
+            *[hub.accept(document) for hub, document in zip(hubs, documents, strict=True)],
+            return_exceptions=True,
+        )
+
+    for _ in range(10):
+        first = a_document()
+        same = replace(a_document(), identity=first.identity, sha256=first.sha256)
+        other = replace(a_document(), identity=first.identity)
+        one, two = await race([first, same])
+        assert one == two
+        outcomes = await race([other, first])
+        assert isinstance(outcomes[0], Refusal)
+        assert outcomes[0].code is Code.DOCUMENT_CONFLICT
+        assert outcomes[1] == one
+    for hub in hubs:
+        await hub.close()
+
+
+async def test_two_hubs_taking_the_same_documents_in_opposite_order_do_not_block_each_other(url: str) -> None:
+    """PostgreSQL sees a deadlock here, because each hub's commits hold several documents: the loser tries again."""
+    hubs = [stores.open_store(url), stores.open_store(url)]
+    made = [a_document() for _ in range(30)]
+    rows = await asyncio.wait_for(
+        asyncio.gather(*map(hubs[0].accept, made), *map(hubs[1].accept, reversed(made))), 60
+    )
+    assert [row.id for row in rows] == [d.id for d in (*made, *reversed(made))]
+    for hub in hubs:
+        await hub.close()
+
+
+async def test_two_relays_recording_one_hop_at_once_record_it_once(url: str) -> None:
+    relays = [stores.open_store(url), stores.open_store(url)]
+    for _ in range(10):
+        document = a_document("H48.11")
+        await relays[0].accept(document)
+        tries = [a_hop(document, digest=f"{n}" * 64) for n in range(2)]
+        stored = await asyncio.gather(
+            *[
+                r.record_hop(h, recipients=["H48.11"], consignment=None)
+                for r, h in zip(relays, tries, strict=True)
+            ]
+        )
+        assert stored[0] == stored[1]
+        assert await kinds(relays[1], document.id) == ["document.accepted", "hop.recorded"]
+    for relay in relays:
+        await relay.close()
+
+
+async def test_another_processs_change_of_the_directory_is_seen(url: str) -> None:
+    one, two = stores.open_store(url), stores.open_store(url)
+    assert await two.search_agencies("H48", limit=5) == []
+    await one.put_agencies([an_agency("H48", "Tỉnh Quảng Ngãi")], event=an_event())
+    assert [a.code for a in await two.search_agencies("quang ngai", limit=5)] == ["H48"]
+    assert await two.put_agencies([an_agency("H49")], event=an_event()) == 2
+    assert sorted((await one.directory()).agencies) == ["H48", "H49"]
+    await one.close()
+    await two.close()
+
+
+async def test_writes_that_wait_share_a_commit_and_a_failing_one_fails_alone(url: str) -> None:
+    database = Database(url)
+    commits: list[object] = []
+    sa.event.listen(database.engine, "commit", commits.append)
+    gate = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def hold_up(_connection: sa.Connection) -> None:
+        asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(30)
+
+    def log(connection: sa.Connection, n: int) -> int:
+        append(connection, an_event(f"thing.{n}"))
+        if n % 10 == 3:
+            raise ZeroDivisionError
+        return n
+
+    first = asyncio.create_task(database.write(hold_up))
+    others = [asyncio.create_task(database.write(log, n)) for n in range(40)]
+    await asyncio.sleep(0)  # the tasks queue their writes
+    gate.set()
+    await first
+    outcomes = await asyncio.gather(*others, return_exceptions=True)
+    assert [n for n, outcome in enumerate(outcomes) if isinstance(outcome, HubFault)] == [3, 13, 23, 33]
+    assert len(commits) <= 3
+    kept = await database.read(lambda c: c.exec_driver_sql("SELECT count(*) FROM events").scalar())
+    assert kept == 36
+    await database.close()
+
+
+async def test_when_the_commit_fails_nobody_is_told_written(url: str) -> None:
+    store = stores.open_store(url)
+    engine = store._db.engine
+
+    def disk_full(_connection: sa.Connection) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    sa.event.listen(engine, "commit", disk_full)
+    made = [a_document() for _ in range(5)]
+    outcomes = await asyncio.gather(*map(store.accept, made), return_exceptions=True)
+    assert all(isinstance(outcome, HubFault) for outcome in outcomes)
+    sa.event.remove(engine, "commit", disk_full)
+    assert [await store.document(d.id) for d in made] == [None] * 5
+    assert [row.id for row in await asyncio.gather(*map(store.accept, made))] == [d.id for d in made]
+    await store.close()
+
+
+async def test_a_caller_that_leaves_does_not_stop_the_others(url: str) -> None:
+    store = stores.open_store(url)
+    made = [a_document() for _ in range(20)]
+    tasks = [asyncio.create_task(store.accept(document)) for document in made]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [row.id for row in outcomes[1::2] if not isinstance(row, BaseException)] == [
+        d.id for d in made[1::2]
+    ]
+    await store.close()
+
+
+async def test_nothing_of_the_database_is_seen_outside(url: str) -> None:
+    store = stores.open_store(url)
+    with store._db.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE hops RENAME TO gone")
+        connection.exec_driver_sql("ALTER TABLE events RENAME TO gone_too")
+    for call in (store.hops("x"), store.append(an_event()), store.accept(a_document())):
+        with pytest.raises(HubFault) as fault:
+            await call
+        assert "events" not in str(fault.value)
+        assert "SELECT" not in str(fault.value)
+    await store.close()
+    for call in (store.hops("x"), store.append(an_event())):
+        with pytest.raises(HubFault, match="closed"):
+            await call
+
+
+async def test_a_zoneless_moment_is_a_fault_of_ours(url: str) -> None:
+    store = stores.open_store(url)
+    with pytest.raises(HubFault):
+        await store.mark_published("x", after(0).replace(tzinfo=None))
+    await store.close()
