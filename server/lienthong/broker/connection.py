@@ -61,7 +61,8 @@ class Link:
             self._keeper = asyncio.create_task(self._keep(), name=f"amqp link {self._name}")
         if not self._up.is_set():
             try:
-                await asyncio.wait_for(self._up.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._up.wait()
             except TimeoutError:
                 raise HubFault(f"RabbitMQ is not reachable: {self._last_fault}") from None
         if self._connection is None:
@@ -100,6 +101,10 @@ class Link:
         failures = 0
         loop = asyncio.get_running_loop()
         for url in itertools.cycle(self._urls):
+            if (
+                self._closed
+            ):  # Python 3.11 may swallow a cancellation that meets the end of what was waited for
+                return
             began = loop.time()
             try:
                 with as_hub_faults("connecting"):
@@ -111,7 +116,9 @@ class Link:
                 self._last_fault = repr(error)
                 log.exception("broker.link_set_up_failed", link=self._name)
             failures = 0 if loop.time() - began > STEADY_SECONDS else failures + 1
-            await asyncio.sleep(min(0.1 * 2.0**failures, 5.0) * random.uniform(0.8, 1.2))  # noqa: S311 - only spreads load
+            if not self._closed:
+                spread = random.uniform(0.8, 1.2)  # noqa: S311 - only spreads load
+                await asyncio.sleep(min(0.1 * 2.0**failures, 5.0) * spread)
 
     async def _once(self, url: str) -> None:
         """Connect, set up, and stay until the connection is gone."""
@@ -132,7 +139,8 @@ class Link:
             self.blocked = False
             self._connection = None
             with contextlib.suppress(HubFault), as_hub_faults("closing"):
-                await asyncio.wait_for(connection.close(), CONNECT_SECONDS)
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await connection.close()
 
     async def _until_down(self, connection: AbstractConnection) -> None:
         transport = connection.transport
@@ -141,7 +149,7 @@ class Link:
         closing = transport.connection.closing
         dropped = asyncio.ensure_future(self._drop.wait())
         try:
-            while True:
+            while not self._closed:
                 done, _ = await asyncio.wait(
                     (closing, dropped), timeout=ALARM_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED
                 )

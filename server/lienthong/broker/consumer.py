@@ -194,7 +194,8 @@ class Intake:
             else:
                 return True
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._stopping.wait()
                 return False
             wait = min(wait * 2, LONGEST_HOLD_SECONDS)
         return False
@@ -213,7 +214,8 @@ class Intake:
             self.link.unwatch(channel)
             with contextlib.suppress(HubFault), as_hub_faults("closing"):
                 # Answered only after every acknowledgement sent before it was taken in.
-                await asyncio.wait_for(channel.close(), CLOSE_SECONDS)
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await channel.close()
         await self.link.close()
 
 

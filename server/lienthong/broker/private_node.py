@@ -190,7 +190,8 @@ class PrivateNode:
         if self._server is not None and self._server.returncode is None:
             self._server.terminate()
             try:
-                await asyncio.wait_for(self._server.wait(), STOP_SECONDS)
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self._server.wait()
             except TimeoutError:
                 log.warning("broker.node_stop_forced", seconds=STOP_SECONDS)
         await self.kill()

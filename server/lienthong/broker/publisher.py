@@ -75,6 +75,7 @@ class Publisher:
             delivery_mode=DeliveryMode.PERSISTENT,
             headers=headers,
         )
+        await self.link.ready(min(LINK_SECONDS, self._confirm_seconds))
         with as_hub_faults(f"publishing to {routing_key}"):
             try:
                 async with asyncio.timeout(self._confirm_seconds):
@@ -85,7 +86,6 @@ class Publisher:
                 raise HubFault(f"RabbitMQ refused a message for {routing_key}") from error
 
     async def _send(self, exchange: str, routing_key: str, message: Message) -> None:
-        await self.link.ready(min(LINK_SECONDS, self._confirm_seconds))
         if self._confirmed is None:
             raise HubFault("the link to RabbitMQ is closed")
         target = await self._confirmed.get_exchange(exchange, ensure=False)
