@@ -1,8 +1,8 @@
 """Which facts about a delivery are signed, and what each says. Names are those of ETSI EN 319 522-1.
 
 SubmissionAcceptance is signed by the hub, RelayAcceptance (the hop record) by a node's relay key,
-ContentConsignment by the recipient's node, ContentHandover by the recipient agency itself.
-XML form: `transit/evidence.py`; schema: schemas/lienthong_schemas/transit/.
+ContentConsignment by the recipient's node, ContentHandover by the recipient agency itself, the two failures by
+the hub. XML form: `transit/records.py`; schema: schemas/lienthong_schemas/transit/.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ class EvidenceKind(StrEnum):
     RELAY_ACCEPTANCE = "RelayAcceptance"
     CONTENT_CONSIGNMENT = "ContentConsignment"
     CONTENT_HANDOVER = "ContentHandover"
+    CONTENT_CONSIGNMENT_FAILURE = "ContentConsignmentFailure"
+    CONTENT_HANDOVER_FAILURE = "ContentHandoverFailure"
 
 
 class Verdict(StrEnum):
@@ -86,4 +88,36 @@ class ContentHandover:
     handed_over_at: datetime
 
 
-Evidence = SubmissionAcceptance | HopRecord | ContentConsignment | ContentHandover
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentConsignmentFailure:
+    """The hub: the delivery ended before it reached the recipient's inbox, and why."""
+
+    document_id: str
+    document_sha256: str
+    recipient: str
+    node: str  #: where it was stopped: the last node that had it
+    outcome: str  #: WITHDRAWN, REFUSED or EXPIRED
+    reason: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentHandoverFailure:
+    """The hub: the delivery lay in the recipient's inbox and ended without being handed over, and why."""
+
+    document_id: str
+    document_sha256: str
+    recipient: str
+    outcome: str  #: WITHDRAWN, REFUSED or EXPIRED
+    reason: str
+    failed_at: datetime
+
+
+Evidence = (
+    SubmissionAcceptance
+    | HopRecord
+    | ContentConsignment
+    | ContentHandover
+    | ContentConsignmentFailure
+    | ContentHandoverFailure
+)

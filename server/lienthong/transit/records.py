@@ -15,7 +15,9 @@ from lxml import etree
 from lienthong.domain.evidence import (
     Branch,
     ContentConsignment,
+    ContentConsignmentFailure,
     ContentHandover,
+    ContentHandoverFailure,
     Evidence,
     EvidenceKind,
     HopRecord,
@@ -32,6 +34,8 @@ _KINDS: dict[EvidenceKind, type[Any]] = {
     EvidenceKind.RELAY_ACCEPTANCE: HopRecord,
     EvidenceKind.CONTENT_CONSIGNMENT: ContentConsignment,
     EvidenceKind.CONTENT_HANDOVER: ContentHandover,
+    EvidenceKind.CONTENT_CONSIGNMENT_FAILURE: ContentConsignmentFailure,
+    EvidenceKind.CONTENT_HANDOVER_FAILURE: ContentHandoverFailure,
 }
 _NAMES = {cls: kind for kind, cls in _KINDS.items()}
 

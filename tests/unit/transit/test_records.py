@@ -12,7 +12,9 @@ from lxml import etree
 from lienthong.domain.evidence import (
     Branch,
     ContentConsignment,
+    ContentConsignmentFailure,
     ContentHandover,
+    ContentHandoverFailure,
     Evidence,
     EvidenceKind,
     HopRecord,
@@ -45,6 +47,13 @@ EVIDENCE: list[Evidence] = [
     ),
     ContentConsignment(document_id="d", document_sha256=SHA, recipient="H48.11", consigned_at=AT, hop_digest=SHA),
     ContentHandover(document_id="d", document_sha256=SHA, recipient="H48.11", handed_over_at=AT),
+    ContentConsignmentFailure(
+        document_id="d", document_sha256=SHA, recipient="H48.11", node="H48", outcome="WITHDRAWN",
+        reason="Gửi nhầm", failed_at=AT,
+    ),
+    ContentHandoverFailure(
+        document_id="d", document_sha256=SHA, recipient="H48.11", outcome="EXPIRED", reason="72 giờ", failed_at=AT
+    ),
 ]  # fmt: skip
 
 
