@@ -13,7 +13,8 @@ from lienthong.domain.document import Lane, PackageKind
 from lienthong.domain.evidence import Verdict
 from lienthong.domain.ids import new_id, sha256_hex
 from lienthong.errors import Code
-from lienthong.hub.ports import (
+from lienthong.hub.ports import Store
+from lienthong.hub.rows import (
     CertificatePurpose,
     CertificateRow,
     Consignment,
@@ -23,7 +24,6 @@ from lienthong.hub.ports import (
     HopRow,
     NewDelivery,
     NewDocument,
-    Store,
 )
 
 NOON = datetime(2026, 11, 22, 5, 0, 0, 123456, tzinfo=UTC)

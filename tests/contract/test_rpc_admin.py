@@ -14,7 +14,7 @@ from lienthong.api.v1 import common_pb2
 from lienthong.domain.agency import AgencyStatus, Environment
 from lienthong.domain.delivery import DeliveryState
 from lienthong.errors import CATALOGUE, Code
-from lienthong.hub.ports import DocumentQuery, HeldKind
+from lienthong.hub.rows import DocumentQuery, HeldKind
 from lienthong.rpc.limits import FETCH_CHUNK
 from tests.fakes.hub import RECIPIENT
 from tests.fakes.hub_rows import NOW, SENDER

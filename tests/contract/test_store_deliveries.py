@@ -12,7 +12,8 @@ from lienthong.domain.document import Lane
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import NewDocument, Store
+from lienthong.hub.ports import Store
+from lienthong.hub.rows import NewDocument
 from tests.contract.store_backends import any_store  # noqa: F401
 from tests.contract.store_suite import (
     NOON,

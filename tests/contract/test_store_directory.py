@@ -12,7 +12,8 @@ from lienthong.domain.agency import AgencyStatus, Environment
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.ids import new_id
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import HeldKind, HeldRow, Store
+from lienthong.hub.ports import Store
+from lienthong.hub.rows import HeldKind, HeldRow
 from tests.contract.store_backends import any_store  # noqa: F401
 from tests.contract.store_suite import (
     a_certificate,

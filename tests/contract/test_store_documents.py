@@ -12,7 +12,8 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.domain.ids import new_id, sha256_hex
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import DocumentQuery, Store
+from lienthong.hub.ports import Store
+from lienthong.hub.rows import DocumentQuery
 from tests.contract.store_backends import any_store  # noqa: F401
 from tests.contract.store_suite import NOON, a_document, after, an_event, consign, kinds
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from lienthong import store as stores
 from lienthong.domain.delivery import DeliveryState
 from lienthong.errors import Code, HubFault, Refusal
-from lienthong.hub.ports import DocumentRow, NewDocument
+from lienthong.hub.rows import DocumentRow, NewDocument
 from lienthong.store.database import READERS, Database, open_engine
 from lienthong.store.events import append
 from tests.contract.store_backends import any_url  # noqa: F401

@@ -20,7 +20,8 @@ from lienthong.errors import Code, Refusal
 from lienthong.hub.administration import DocumentView, HeldView, QueueView
 from lienthong.hub.application import Submission, Tracking
 from lienthong.hub.identity import Caller
-from lienthong.hub.ports import (
+from lienthong.hub.ports import QueueRow
+from lienthong.hub.rows import (
     CertificateRow,
     DeliveryRow,
     DocumentQuery,
@@ -29,7 +30,6 @@ from lienthong.hub.ports import (
     HeldKind,
     HeldRow,
     InboxItem,
-    QueueRow,
 )
 from lienthong.hub.tracking import EvidenceItem, TrackedDelivery
 from tests.fakes.hub_rows import (

@@ -8,7 +8,7 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane, PackageKind
 from lienthong.domain.evidence import Verdict
 from lienthong.errors import Code
-from lienthong.hub.ports import CertificateRow, DeliveryRow, DocumentRow, EventRow, HeldKind, HeldRow, HopRow
+from lienthong.hub.rows import CertificateRow, DeliveryRow, DocumentRow, EventRow, HeldKind, HeldRow, HopRow
 
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 SENDER = "H48.31.05"

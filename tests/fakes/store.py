@@ -16,7 +16,7 @@ from lienthong.domain.delivery import UNDELIVERED, DeliveryState, sources
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import (
+from lienthong.hub.rows import (
     Consignment,
     DeliveryRow,
     DocumentQuery,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from lienthong.domain.agency import Agency, Directory
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import CertificateRow, EventRow
+from lienthong.hub.rows import CertificateRow, EventRow
 from lienthong.store.search import AgencySearch
 from tests.fakes.failing import may_fail
 from tests.fakes.store_events import FakeEvents

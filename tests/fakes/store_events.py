@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lienthong.hub.ports import EventRow
+from lienthong.hub.rows import EventRow
 from tests.fakes.failing import Failing, may_fail
 
 

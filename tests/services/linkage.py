@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import aio_pika
-from lienthong.broker.rabbit import RabbitBroker
 
 from lienthong import blobs, store
+from lienthong.broker.rabbit import RabbitBroker
 from lienthong.broker.topology import Topology
 from lienthong.domain.agency import Directory
 from lienthong.domain.delivery import DeliveryState
@@ -41,9 +41,10 @@ from lienthong.hub.held import HeldMessages
 from lienthong.hub.identity import Caller, Role
 from lienthong.hub.inbox import Inbox
 from lienthong.hub.knowledge import Knowledge, Trusts
-from lienthong.hub.ports import DeliveryRow, EventRow, HeldKind, HeldRow, InboxItem, Store
+from lienthong.hub.ports import Store
 from lienthong.hub.reconcile import Patience, Reconciler
 from lienthong.hub.relay import Relay
+from lienthong.hub.rows import DeliveryRow, EventRow, HeldKind, HeldRow, InboxItem
 from lienthong.hub.tracking import TrackedDelivery
 from lienthong.hub.verification import Verification
 from lienthong.signing.sign import sign_record

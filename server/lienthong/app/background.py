@@ -15,7 +15,8 @@ from lienthong.app.readiness import notify
 from lienthong.app.trust_files import NodeKeys
 from lienthong.errors import HubFault
 from lienthong.hub.knowledge import Knowledge
-from lienthong.hub.ports import Broker, HeldKind, Outcome, Retry, Store, TransitDelivery, TransitHandler
+from lienthong.hub.ports import Broker, Outcome, Retry, Store, TransitDelivery, TransitHandler
+from lienthong.hub.rows import HeldKind
 from lienthong.rpc.server import RpcServer
 
 log = structlog.get_logger(__name__)

@@ -24,7 +24,7 @@ from lienthong.cli.state import StateFolder, required_state
 from lienthong.domain.agency import Directory
 from lienthong.domain.directory_file import read_directory
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import EventRow
+from lienthong.hub.rows import EventRow
 from lienthong.settings import Settings
 
 if TYPE_CHECKING:

@@ -27,7 +27,8 @@ from lienthong.edxml.rules import check_rules
 from lienthong.errors import Code, Refusal
 from lienthong.hub.dispatch import Dispatcher
 from lienthong.hub.identity import Caller
-from lienthong.hub.ports import Blobs, Clock, DeliveryRow, DocumentRow, NewDelivery, NewDocument, Store
+from lienthong.hub.ports import Blobs, Clock, Store
+from lienthong.hub.rows import DeliveryRow, DocumentRow, NewDelivery, NewDocument
 from lienthong.hub.verification import Verification
 from lienthong.routing.plan import Recipient, resolve_recipients
 from lienthong.signing.keys import SigningKey

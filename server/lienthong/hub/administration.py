@@ -18,20 +18,9 @@ from lienthong.hub.certificates import read_certificate
 from lienthong.hub.held import HeldMessages
 from lienthong.hub.identity import Caller
 from lienthong.hub.knowledge import Knowledge
-from lienthong.hub.ports import (
-    Blobs,
-    Broker,
-    CertificateRow,
-    Clock,
-    DocumentQuery,
-    DocumentRow,
-    EventRow,
-    HeldKind,
-    HeldRow,
-    QueueRow,
-    Store,
-)
+from lienthong.hub.ports import Blobs, Broker, Clock, QueueRow, Store
 from lienthong.hub.reconcile import Reconciler
+from lienthong.hub.rows import CertificateRow, DocumentQuery, DocumentRow, EventRow, HeldKind, HeldRow
 from lienthong.hub.tracking import EvidenceItem, Tracker, Tracking
 
 

@@ -11,7 +11,8 @@ from lienthong.hub.accept import Acceptance, Submission
 from lienthong.hub.identity import Caller
 from lienthong.hub.inbox import Inbox
 from lienthong.hub.knowledge import Knowledge
-from lienthong.hub.ports import DeliveryRow, DocumentRow, InboxItem, Store
+from lienthong.hub.ports import Store
+from lienthong.hub.rows import DeliveryRow, DocumentRow, InboxItem
 from lienthong.hub.tracking import EvidenceItem, Tracker, Tracking
 
 __all__ = ["Hub", "Submission", "Tracking"]

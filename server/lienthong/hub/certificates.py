@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
 from lienthong.hub.identity import Role
-from lienthong.hub.ports import CertificatePurpose, CertificateRow
+from lienthong.hub.rows import CertificatePurpose, CertificateRow
 
 
 def read_certificate(pem: bytes, *, agency: str, purpose: str, role: str, at: datetime) -> CertificateRow:

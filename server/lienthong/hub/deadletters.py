@@ -13,7 +13,8 @@ import structlog
 from lienthong.domain.ids import new_id
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.knowledge import Knowledge
-from lienthong.hub.ports import Clock, HeldKind, HeldRow, Outcome, Store, TransitDelivery
+from lienthong.hub.ports import Clock, Outcome, Store, TransitDelivery
+from lienthong.hub.rows import HeldKind, HeldRow
 from lienthong.transit.message import decode
 
 log = structlog.get_logger(__name__)

@@ -14,7 +14,8 @@ import structlog
 from lienthong.domain.evidence import EvidenceKind, SubmissionAcceptance
 from lienthong.edxml.reader import parse
 from lienthong.errors import HubFault
-from lienthong.hub.ports import Blobs, Broker, Clock, DocumentRow, Store
+from lienthong.hub.ports import Blobs, Broker, Clock, Store
+from lienthong.hub.rows import DocumentRow
 from lienthong.transit import records
 from lienthong.transit.message import TransitMessage
 

@@ -11,7 +11,8 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.errors import Code, Refusal
 from lienthong.hub.dispatch import Dispatcher
 from lienthong.hub.identity import Caller
-from lienthong.hub.ports import Broker, Clock, DocumentRow, EventRow, HeldKind, HeldRow, Store
+from lienthong.hub.ports import Broker, Clock, Store
+from lienthong.hub.rows import DocumentRow, EventRow, HeldKind, HeldRow
 
 RELEASED, REJECTED, REQUEUED, DISCARDED = "released", "rejected", "requeued", "discarded"
 

@@ -10,7 +10,8 @@ from lienthong.domain.evidence import ContentHandover, EvidenceKind
 from lienthong.errors import Code, Refusal
 from lienthong.hub.identity import Caller
 from lienthong.hub.knowledge import Snapshot
-from lienthong.hub.ports import Blobs, Clock, DeliveryRow, InboxItem, Notification, Store
+from lienthong.hub.ports import Blobs, Clock, Notification, Store
+from lienthong.hub.rows import DeliveryRow, InboxItem
 from lienthong.hub.verification import Verification
 from lienthong.signing.verify import verify_record
 from lienthong.transit import records

@@ -15,7 +15,8 @@ import structlog
 from lienthong.domain.agency import Directory
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.identity import Caller
-from lienthong.hub.ports import CertificatePurpose, CertificateRow, DirectoryStore
+from lienthong.hub.ports import DirectoryStore
+from lienthong.hub.rows import CertificatePurpose, CertificateRow
 from lienthong.signing.trust import Binding, Trust
 
 log = structlog.get_logger(__name__)

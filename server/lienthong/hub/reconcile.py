@@ -15,7 +15,8 @@ import structlog
 
 from lienthong.errors import HubFault
 from lienthong.hub.dispatch import Dispatcher
-from lienthong.hub.ports import Clock, DocumentRow, Store
+from lienthong.hub.ports import Clock, Store
+from lienthong.hub.rows import DocumentRow
 
 log = structlog.get_logger(__name__)
 

@@ -33,19 +33,8 @@ from lienthong.domain.ids import new_id, sha256_hex
 from lienthong.edxml.reader import parse
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.dispatch import DEFAULT_INLINE_LIMIT
-from lienthong.hub.ports import (
-    Blobs,
-    Broker,
-    Clock,
-    Consignment,
-    HeldKind,
-    HeldRow,
-    HopRow,
-    Outcome,
-    Retry,
-    Store,
-    TransitDelivery,
-)
+from lienthong.hub.ports import Blobs, Broker, Clock, Outcome, Retry, Store, TransitDelivery
+from lienthong.hub.rows import Consignment, HeldKind, HeldRow, HopRow
 from lienthong.hub.verification import Verification
 from lienthong.routing.plan import Plan, plan
 from lienthong.signing.keys import SigningKey

@@ -13,7 +13,8 @@ from lienthong.domain.evidence import EvidenceKind, HopRecord
 from lienthong.edxml.reader import parse
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.identity import Caller, Role
-from lienthong.hub.ports import DeliveryRow, DocumentRow, HopRow, Store
+from lienthong.hub.ports import Store
+from lienthong.hub.rows import DeliveryRow, DocumentRow, HopRow
 from lienthong.transit import records
 
 

@@ -12,7 +12,7 @@ from lienthong.api.v1 import admin_pb2 as pb
 from lienthong.api.v1 import admin_pb2_grpc
 from lienthong.domain.delivery import DeliveryState
 from lienthong.hub.identity import Role
-from lienthong.hub.ports import CertificatePurpose, DocumentQuery, HeldKind
+from lienthong.hub.rows import CertificatePurpose, DocumentQuery, HeldKind
 from lienthong.rpc import arguments, mapping, mapping_admin
 from lienthong.rpc.call import Context, caller, current
 from lienthong.rpc.limits import FETCH_CHUNK

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from lienthong.api.v1 import common_pb2, exchange_pb2
 from lienthong.domain.agency import Agency, Directory
 from lienthong.errors import Language, Refusal
-from lienthong.hub.ports import DeliveryRow, DocumentRow, HopRow, InboxItem
+from lienthong.hub.rows import DeliveryRow, DocumentRow, HopRow, InboxItem
 
 if TYPE_CHECKING:
     from lienthong.hub.application import Submission, Tracking

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lienthong.api.v1 import admin_pb2, common_pb2
 from lienthong.domain.agency import Agency, AgencyStatus, Directory, Environment
 from lienthong.errors import Language, Refusal
-from lienthong.hub.ports import CertificateRow, EventRow, HeldRow
+from lienthong.hub.rows import CertificateRow, EventRow, HeldRow
 from lienthong.rpc import arguments
 from lienthong.rpc.mapping import timestamp
 

@@ -20,7 +20,7 @@ from lienthong.domain.delivery import DeliveryState, sources
 from lienthong.domain.document import Lane
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import DeliveryRow, DocumentRow, EventRow, InboxItem, Position
+from lienthong.hub.rows import DeliveryRow, DocumentRow, EventRow, InboxItem, Position
 from lienthong.store import events, rows, tables
 from lienthong.store.database import insert_once
 
@@ -60,7 +60,7 @@ def shift(
 
 
 @cache  # building a statement costs more than running it
-def _shift(state: DeliveryState, changed: frozenset[str], *, named: bool) -> ReturningUpdate[tuple[int, str]]:
+def _shift(state: DeliveryState, changed: frozenset[str], *, named: bool) -> ReturningUpdate[int, str]:
     values = {name: sa.bindparam(name, type_=ways.c[name].type) for name in sorted(changed)}
     conditions = [ways.c.document_id == sa.bindparam("of"), ways.c.state.in_(sorted(sources(state)))]
     if named:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from lienthong.domain.agency import Agency, Directory
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import CertificateRow, EventRow
+from lienthong.hub.rows import CertificateRow, EventRow
 from lienthong.store import events, rows, tables
 from lienthong.store.database import insert_once
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import DocumentRow, EventRow, EvidenceRow, NewDocument
+from lienthong.hub.rows import DocumentRow, EventRow, EvidenceRow, NewDocument
 from lienthong.store import events, rows, tables
 from lienthong.store.database import insert_once
 from lienthong.store.search import fold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, insert, select
 
-from lienthong.hub.ports import EventRow
+from lienthong.hub.rows import EventRow
 from lienthong.store import rows, tables
 
 log = tables.events

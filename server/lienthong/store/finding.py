@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, select
 
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import DocumentQuery, DocumentRow
+from lienthong.hub.rows import DocumentQuery, DocumentRow
 from lienthong.store import rows, tables
 from lienthong.store.search import fold
 

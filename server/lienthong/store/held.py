@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import EventRow, HeldKind, HeldRow
+from lienthong.hub.rows import EventRow, HeldKind, HeldRow
 from lienthong.store import deliveries, events, rows, tables
 from lienthong.store.database import insert_once
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import Consignment, EventRow, HopRow
+from lienthong.hub.rows import Consignment, EventRow, HopRow
 from lienthong.store import deliveries, events, rows, tables
 from lienthong.store.database import insert_once
 

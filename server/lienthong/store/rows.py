@@ -11,7 +11,7 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane, PackageKind
 from lienthong.domain.evidence import EvidenceKind, Verdict
 from lienthong.errors import Code
-from lienthong.hub.ports import (
+from lienthong.hub.rows import (
     CertificateRow,
     DeliveryRow,
     DocumentRow,

@@ -10,7 +10,7 @@ from datetime import datetime
 from lienthong.domain.agency import Agency, Directory
 from lienthong.domain.delivery import DeliveryState
 from lienthong.errors import Code, HubFault
-from lienthong.hub.ports import (
+from lienthong.hub.rows import (
     CertificateRow,
     Consignment,
     DeliveryRow,

@@ -10,7 +10,7 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.edxml.reader import parse
 from lienthong.errors import Code, HubFault, Refusal
-from lienthong.hub.ports import HeldKind
+from lienthong.hub.rows import HeldKind
 from lienthong.signing.verify import verify_record
 from lienthong.transit import records
 from lienthong.transit.message import decode

@@ -10,7 +10,7 @@ from lienthong.domain.agency import AgencyStatus
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.evidence import ContentConsignment, EvidenceKind, Verdict
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import HeldKind
+from lienthong.hub.rows import HeldKind
 from lienthong.signing.verify import verify_record
 from lienthong.transit import records
 from lienthong.transit.chain import verify_chain

@@ -11,7 +11,7 @@ import pytest
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import HeldKind
+from lienthong.hub.rows import HeldKind
 from lienthong.transit.message import TransitMessage, decode
 from tests.services.linkage import OPERATOR, Linkage
 

@@ -7,7 +7,7 @@ import asyncio
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane, OtherInfo, Priority
 from lienthong.errors import Code
-from lienthong.hub.ports import HeldKind
+from lienthong.hub.rows import HeldKind
 from lienthong.transit.message import decode
 from tests.services.linkage import Linkage
 

@@ -17,7 +17,7 @@ from lienthong.cli.state import StateFolder
 from lienthong.domain.agency import Agency
 from lienthong.domain.directory_file import write_agencies
 from lienthong.errors import Refusal
-from lienthong.hub.ports import EventRow
+from lienthong.hub.rows import EventRow
 from lienthong.signing.keys import SigningKey
 from lienthong.signing.trust import Revocation, Trust
 from lienthong.store import open_store

@@ -19,7 +19,7 @@ from lienthong.cli.main import app
 from lienthong.domain.agency import Agency
 from lienthong.domain.directory_file import read_agencies, write_agencies
 from lienthong.errors import Code, HubFault, Refusal
-from lienthong.hub.ports import DocumentQuery, HeldKind
+from lienthong.hub.rows import DocumentQuery, HeldKind
 from tests.fakes.hub import FakeAdministration
 from tests.fakes.ports import free_port
 from tests.fakes.rpc import Running, serving
