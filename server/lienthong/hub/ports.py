@@ -16,6 +16,7 @@ from typing import Protocol
 from lienthong.domain.agency import Agency, Directory
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane
+from lienthong.errors import Code
 from lienthong.hub.rows import (
     CertificateRow,
     Consignment,
