@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,6 +49,60 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _HubParts:
+    """What a hub is made of, bottom to top."""
+
+    dispatcher: Dispatcher
+    reconciler: Reconciler
+    inbox: Inbox
+    hub: Hub
+    administration: Administration
+
+
+def _hub_parts(
+    settings: Settings, store: Store, blobs: Blobs, broker: Broker, knowledge: Knowledge
+) -> _HubParts:
+    limits = Limits(max_bytes=settings.limits.max_package)
+    verification = Verification(knowledge, now, limits)
+    dispatcher = Dispatcher(store, blobs, broker, now, inline_limit=settings.limits.inline_bytes)
+    patience = Patience(
+        every=settings.reconcile.every,
+        unpublished_after=settings.reconcile.unpublished_after,
+        stalled_after=settings.reconcile.stalled_after,
+    )
+    reconciler = Reconciler(store, dispatcher, now, patience)
+    inbox = Inbox(store=store, blobs=blobs, verification=verification, clock=now)
+    acceptance = Acceptance(
+        store=store,
+        blobs=blobs,
+        verification=verification,
+        dispatcher=dispatcher,
+        key=SigningKey.from_pem(_read(settings.hub.signing_key)),
+        clock=now,
+        limits=limits,
+    )
+    hub = Hub(
+        store=store,
+        knowledge=knowledge,
+        acceptance=acceptance,
+        inbox=inbox,
+        max_package=settings.limits.max_package,
+    )
+    administration = Administration(
+        store=store,
+        blobs=blobs,
+        broker=broker,
+        knowledge=knowledge,
+        held=HeldMessages(store, broker, dispatcher, now),
+        reconciler=reconciler,
+        clock=now,
+    )
+    return _HubParts(
+        dispatcher=dispatcher, reconciler=reconciler, inbox=inbox, hub=hub, administration=administration
+    )
+
+
 async def run_hub(settings: Settings) -> None:
     """The gRPC server and its background work, until a signal. Serves while the broker is away, too."""
     _check(settings)
@@ -57,46 +112,11 @@ async def run_hub(settings: Settings) -> None:
         store, blobs, broker = await _open(settings, stack)
         knowledge = Knowledge(store, trusts.load)
         await knowledge.refresh()
-        limits = Limits(max_bytes=settings.limits.max_package)
-        verification = Verification(knowledge, now, limits)
-        dispatcher = Dispatcher(store, blobs, broker, now, inline_limit=settings.limits.inline_bytes)
-        patience = Patience(
-            every=settings.reconcile.every,
-            unpublished_after=settings.reconcile.unpublished_after,
-            stalled_after=settings.reconcile.stalled_after,
-        )
-        reconciler = Reconciler(store, dispatcher, now, patience)
-        inbox = Inbox(store=store, blobs=blobs, verification=verification, clock=now)
-        acceptance = Acceptance(
-            store=store,
-            blobs=blobs,
-            verification=verification,
-            dispatcher=dispatcher,
-            key=SigningKey.from_pem(_read(settings.hub.signing_key)),
-            clock=now,
-            limits=limits,
-        )
-        hub = Hub(
-            store=store,
-            knowledge=knowledge,
-            acceptance=acceptance,
-            inbox=inbox,
-            max_package=settings.limits.max_package,
-        )
-        administration = Administration(
-            store=store,
-            blobs=blobs,
-            broker=broker,
-            knowledge=knowledge,
-            held=HeldMessages(store, broker, dispatcher, now),
-            reconciler=reconciler,
-            clock=now,
-        )
-        server = _server(settings, hub, administration)
+        parts = _hub_parts(settings, store, blobs, broker, knowledge)
         dead_letters = DeadLetters(store, knowledge, now)
-
+        server = _server(settings, parts.hub, parts.administration)
         attach = (
-            lambda: broker.subscribe(inbox.notified),
+            lambda: broker.subscribe(parts.inbox.notified),
             lambda: broker.collect_dead(dead_letters.handle),
         )
         _serve_metrics(settings.hub.metrics_listen, stack)
@@ -104,14 +124,14 @@ async def run_hub(settings: Settings) -> None:
         async with asyncio.TaskGroup() as group:
             for work in (
                 knowledge.run(ending, every=settings.trust.refresh_every),
-                dispatcher.run(ending),
-                reconciler.run(ending),
+                parts.dispatcher.run(ending),
+                parts.reconciler.run(ending),
                 declare_nodes(broker, knowledge, attach, ending),
                 gauge(store, broker, server, ending),
             ):
                 group.create_task(work)
             port = await server.start()
-            log.info("hub.serving", address=settings.hub.listen, port=port, agencies=len(hub.directory))
+            log.info("hub.serving", address=settings.hub.listen, port=port, agencies=len(parts.hub.directory))
             notify("READY=1")
             await stop.wait()
             notify("STOPPING=1")
