@@ -43,6 +43,8 @@ from lienthong.store import open_store
 
 log = structlog.get_logger(__name__)
 
+FINISH_SECONDS = 5.0  # for background work at the end
+
 
 def now() -> datetime:
     """The clock of every part."""
@@ -122,14 +124,14 @@ async def run_hub(settings: Settings) -> None:
         _serve_metrics(settings.hub.metrics_listen, stack)
         ending = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            for work in (
+            works = (
                 knowledge.run(ending, every=settings.trust.refresh_every),
                 parts.dispatcher.run(ending),
                 parts.reconciler.run(ending),
                 declare_nodes(broker, knowledge, attach, ending),
                 gauge(store, broker, server, ending),
-            ):
-                group.create_task(work)
+            )
+            tasks = [group.create_task(work) for work in works]
             port = await server.start()
             log.info("hub.serving", address=settings.hub.listen, port=port, agencies=len(parts.hub.directory))
             notify("READY=1")
@@ -137,7 +139,7 @@ async def run_hub(settings: Settings) -> None:
             notify("STOPPING=1")
             log.info("hub.stopping")
             await server.stop(settings.hub.stop_grace)
-            ending.set()
+            await _end(tasks, ending)
     log.info("hub.stopped")
 
 
@@ -165,17 +167,27 @@ async def run_relay(settings: Settings, patterns: Sequence[str] = ("*",)) -> Non
         handler = measured(relay.handle)
         ending = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(knowledge.run(ending, every=settings.trust.refresh_every))
-            group.create_task(serve_nodes(broker, knowledge, keys, patterns, handler, ending))
+            tasks = [
+                group.create_task(knowledge.run(ending, every=settings.trust.refresh_every)),
+                group.create_task(serve_nodes(broker, knowledge, keys, patterns, handler, ending)),
+            ]
             await stop.wait()
             notify("STOPPING=1")
             log.info("relay.stopping")
-            ending.set()
+            await _end(tasks, ending)
             await broker.stop_consuming()
     log.info("relay.stopped")
 
 
 # --- what both share ------------------------------------------------------------------------------------
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]], ending: asyncio.Event) -> None:
+    """Let background work finish; what a broker that is away holds up is cut, the store has it."""
+    ending.set()
+    _, late = await asyncio.wait(tasks, timeout=FINISH_SECONDS)
+    for task in late:
+        task.cancel()
 
 
 def _check(settings: Settings) -> None:

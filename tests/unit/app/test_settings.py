@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import cast
 
 import pytest
+from pydantic import BaseModel
 
 from lienthong import settings
 from lienthong.settings import SettingsError
@@ -94,3 +97,30 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
     loaded = settings.load(write(tmp_path, ""))
     with pytest.raises(ValueError, match="frozen"):
         loaded.hub.listen = "a:1"  # type: ignore[misc]
+
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_every_key_and_its_meaning_stand_in_the_operators_manual() -> None:
+    manual = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    missing = [
+        f"{section}.{key}"
+        for section, field in settings.Settings.model_fields.items()
+        for key, inner in cast("type[BaseModel]", field.annotation).model_fields.items()
+        if not re.search(
+            rf"^\| `{key}` \| .* \| {re.escape(inner.description or '?')} \|$", manual, re.MULTILINE
+        )
+    ]
+    assert missing == []
+
+
+def test_the_example_of_a_province_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    for line in (ROOT / "deploy" / "secrets.env.example").read_text("utf-8").splitlines():
+        name, _, value = line.partition("=")
+        if name.startswith("LIENTHONG__"):
+            monkeypatch.setenv(name, value.strip("'"))
+    loaded = settings.load(ROOT / "deploy" / "lienthong.toml")
+    assert len(loaded.broker.urls) == 3
+    assert "CHANGE-ME" in loaded.broker.urls[0]
+    assert loaded.hub.key == ROOT / "deploy" / "hub" / "tls.key"
