@@ -31,18 +31,13 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane
 from lienthong.domain.evidence import ContentHandover
 from lienthong.edxml.bounds import Limits
-from lienthong.hub.accept import Acceptance, Submission
-from lienthong.hub.administration import Administration
-from lienthong.hub.application import Hub
+from lienthong.hub.accept import Submission
+from lienthong.hub.assembly import assemble
 from lienthong.hub.certificates import read_certificate
-from lienthong.hub.deadletters import DeadLetters
-from lienthong.hub.dispatch import Dispatcher
-from lienthong.hub.held import HeldMessages
 from lienthong.hub.identity import Caller, Role
-from lienthong.hub.inbox import Inbox
 from lienthong.hub.knowledge import Knowledge, Trusts
 from lienthong.hub.ports import Store
-from lienthong.hub.reconcile import Patience, Reconciler
+from lienthong.hub.reconcile import Patience
 from lienthong.hub.relay import Relay
 from lienthong.hub.rows import DeliveryRow, EventRow, HeldKind, HeldRow, InboxItem
 from lienthong.hub.tracking import TrackedDelivery
@@ -106,39 +101,20 @@ class Linkage:
         await self.knowledge.refresh()
         self.broker = await self._connect()
         await self.broker.declare([agency.code for agency in directory])
-        verification = Verification(self.knowledge, self.now, Limits())
-        self.dispatcher = Dispatcher(self.store, self.blobs, self.broker, self.now)
-        self.reconciler = Reconciler(
-            self.store, self.dispatcher, self.now, Patience(unpublished_after=5.0, stalled_after=3600.0)
-        )
-        inbox = Inbox(store=self.store, blobs=self.blobs, verification=verification, clock=self.now)
-        acceptance = Acceptance(
-            store=self.store,
-            blobs=self.blobs,
-            verification=verification,
-            dispatcher=self.dispatcher,
-            key=self.world.hub_key,
-            clock=self.now,
-            limits=Limits(),
-        )
-        self.hub = Hub(
-            store=self.store,
-            knowledge=self.knowledge,
-            acceptance=acceptance,
-            inbox=inbox,
-            max_package=Limits().max_bytes,
-        )
-        self.administration = Administration(
+        parts = assemble(
             store=self.store,
             blobs=self.blobs,
             broker=self.broker,
             knowledge=self.knowledge,
-            held=HeldMessages(self.store, self.broker, self.dispatcher, self.now),
-            reconciler=self.reconciler,
+            key=self.world.hub_key,
             clock=self.now,
+            limits=Limits(),
+            patience=Patience(unpublished_after=5.0, stalled_after=3600.0),
         )
-        await self.broker.subscribe(inbox.notified)
-        await self.broker.collect_dead(DeadLetters(self.store, self.knowledge, self.now).handle)
+        self.hub, self.administration = parts.hub, parts.administration
+        self.dispatcher, self.reconciler = parts.dispatcher, parts.reconciler
+        await self.broker.subscribe(parts.inbox.notified)
+        await self.broker.collect_dead(parts.dead_letters.handle)
         group.create_task(self.dispatcher.run(self._stop))
 
     async def _fill_directory(self, directory: Directory) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,16 +22,12 @@ from lienthong.blobs import open_blobs
 from lienthong.broker import RabbitBroker
 from lienthong.edxml.bounds import Limits
 from lienthong.errors import HubFault
-from lienthong.hub.accept import Acceptance
 from lienthong.hub.administration import Administration
 from lienthong.hub.application import Hub
-from lienthong.hub.deadletters import DeadLetters
-from lienthong.hub.dispatch import Dispatcher
-from lienthong.hub.held import HeldMessages
-from lienthong.hub.inbox import Inbox
+from lienthong.hub.assembly import HubParts, assemble
 from lienthong.hub.knowledge import Knowledge
 from lienthong.hub.ports import Blobs, Broker, Store
-from lienthong.hub.reconcile import Patience, Reconciler
+from lienthong.hub.reconcile import Patience
 from lienthong.hub.relay import Relay
 from lienthong.hub.verification import Verification
 from lienthong.rpc.limits import RpcLimits
@@ -51,57 +46,23 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _HubParts:
-    """What a hub is made of, bottom to top."""
-
-    dispatcher: Dispatcher
-    reconciler: Reconciler
-    inbox: Inbox
-    hub: Hub
-    administration: Administration
-
-
-def _hub_parts(
+def _assemble(
     settings: Settings, store: Store, blobs: Blobs, broker: Broker, knowledge: Knowledge
-) -> _HubParts:
-    limits = Limits(max_bytes=settings.limits.max_package)
-    verification = Verification(knowledge, now, limits)
-    dispatcher = Dispatcher(store, blobs, broker, now, inline_limit=settings.limits.inline_bytes)
-    patience = Patience(
-        every=settings.reconcile.every,
-        unpublished_after=settings.reconcile.unpublished_after,
-        stalled_after=settings.reconcile.stalled_after,
-    )
-    reconciler = Reconciler(store, dispatcher, now, patience)
-    inbox = Inbox(store=store, blobs=blobs, verification=verification, clock=now)
-    acceptance = Acceptance(
-        store=store,
-        blobs=blobs,
-        verification=verification,
-        dispatcher=dispatcher,
-        key=SigningKey.from_pem(_read(settings.hub.signing_key)),
-        clock=now,
-        limits=limits,
-    )
-    hub = Hub(
-        store=store,
-        knowledge=knowledge,
-        acceptance=acceptance,
-        inbox=inbox,
-        max_package=settings.limits.max_package,
-    )
-    administration = Administration(
+) -> HubParts:
+    return assemble(
         store=store,
         blobs=blobs,
         broker=broker,
         knowledge=knowledge,
-        held=HeldMessages(store, broker, dispatcher, now),
-        reconciler=reconciler,
+        key=SigningKey.from_pem(_read(settings.hub.signing_key)),
         clock=now,
-    )
-    return _HubParts(
-        dispatcher=dispatcher, reconciler=reconciler, inbox=inbox, hub=hub, administration=administration
+        limits=Limits(max_bytes=settings.limits.max_package),
+        inline_limit=settings.limits.inline_bytes,
+        patience=Patience(
+            every=settings.reconcile.every,
+            unpublished_after=settings.reconcile.unpublished_after,
+            stalled_after=settings.reconcile.stalled_after,
+        ),
     )
 
 
@@ -114,12 +75,11 @@ async def run_hub(settings: Settings) -> None:
         store, blobs, broker = await _open(settings, stack)
         knowledge = Knowledge(store, trusts.load)
         await knowledge.refresh()
-        parts = _hub_parts(settings, store, blobs, broker, knowledge)
-        dead_letters = DeadLetters(store, knowledge, now)
+        parts = _assemble(settings, store, blobs, broker, knowledge)
         server = _server(settings, parts.hub, parts.administration)
         attach = (
             lambda: broker.subscribe(parts.inbox.notified),
-            lambda: broker.collect_dead(dead_letters.handle),
+            lambda: broker.collect_dead(parts.dead_letters.handle),
         )
         _serve_metrics(settings.hub.metrics_listen, stack)
         ending = asyncio.Event()
