@@ -101,6 +101,7 @@ async def rabbitmqctl(node: PrivateNode, *arguments: str) -> str:
         "-q",
         *arguments,
         env=dict(node.environment),
+        cwd=node.data_dir,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

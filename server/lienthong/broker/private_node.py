@@ -129,23 +129,24 @@ class PrivateNode:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The environment of the node; `rabbitmqctl` run with it talks to this node."""
+        """The environment of the node; `rabbitmqctl` run with it in `data_dir` talks to this node."""
         identity = self.identity
+        folder = self._folder
         inherited = {
             k: v for k, v in os.environ.items() if not k.startswith(("RABBITMQ_", "ERL_", "NOTIFY_"))
         }
         return inherited | {
-            "HOME": str(self.data_dir),
+            "HOME": str(folder),
             "RUNNING_UNDER_SYSTEMD": "true",  # the start script then becomes the server: one process, one pid
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",  # not the distribution's
             "RABBITMQ_NODENAME": identity.name,
-            "RABBITMQ_MNESIA_BASE": str(self._database),
-            "RABBITMQ_LOG_BASE": str(self.log_file.parent),
-            "RABBITMQ_LOGS": str(self.log_file),
-            "RABBITMQ_CONFIG_FILE": str(self.data_dir / "rabbitmq.conf"),
-            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.data_dir / "advanced.config"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.data_dir / "enabled_plugins"),
-            "RABBITMQ_GENERATED_CONFIG_DIR": str(self.data_dir / "generated"),
+            "RABBITMQ_MNESIA_BASE": str(folder / "database"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_LOGS": str(folder / "log" / "rabbitmq.log"),
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "generated"),
             "RABBITMQ_DIST_PORT": str(identity.distribution),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none -kernel inet_dist_use_interface {127,0,0,1}",
             "ERL_EPMD_ADDRESS": LOOPBACK,
@@ -154,10 +155,14 @@ class PrivateNode:
         }
 
     @property
-    def _database(self) -> Path:
-        """RabbitMQ 3.10 hands this path to df unquoted: a space in it would disable the disk alarm."""
+    def _folder(self) -> Path:
+        """The data folder as RabbitMQ is told it.
+
+        3.10 hands its database's path to df unquoted, so that a space disables the disk alarm, and its management
+        plugin dies of a letter beyond Latin-1 (7897 in "một"). The working folder has a plain name for itself.
+        """
         plain = re.fullmatch(r"[\w./+@=:-]+", str(self.data_dir), re.ASCII)
-        return (self.data_dir if plain else Path("/proc/self/cwd")) / "database"
+        return self.data_dir if plain else Path("/proc/self/cwd")
 
     async def start(self) -> None:
         """Start, and return when AMQP and the management API answer.
@@ -168,18 +173,18 @@ class PrivateNode:
         if self.pid is not None:
             return
         program = self._program or find_program()
-        self._prepare_folder()
-        await self._end_leftover()
-        self._identity = self._settle_identity()
-        self._write_files()
         began = time.monotonic()
+        self._prepare_folder()
         try:
+            await self._end_leftover()
+            self._identity = self._settle_identity()
+            self._write_files()
             self._epmd = await self._spawn(
                 find_epmd(), "-address", LOOPBACK, "-port", str(self.identity.epmd)
             )
             self._server = await self._spawn(str(program))
             (self.data_dir / "pid").write_text(str(self._server.pid))
-            await self._until_ready(began + START_SECONDS)
+            await self._until_ready(time.monotonic() + START_SECONDS)
         except BaseException:
             await self.kill()
             raise
@@ -270,9 +275,10 @@ class PrivateNode:
         try:
             pid = int((self.data_dir / "pid").read_text())
             environment = Path(f"/proc/{pid}/environ").read_bytes()  # empty once it is a zombie
+            folder = Path(f"/proc/{pid}/cwd").readlink()
         except (OSError, ValueError):
             return None
-        mine = f"HOME={self.data_dir}\0".encode() in environment and b"\0RABBITMQ_NODENAME=" in environment
+        mine = folder == self.data_dir.resolve() and b"\0RABBITMQ_NODENAME=" in environment
         return pid if mine else None
 
     def _settle_identity(self) -> NodeIdentity:
