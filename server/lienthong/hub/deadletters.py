@@ -48,8 +48,9 @@ class DeadLetters:
         except Refusal:
             log.warning("dead_letter.unreadable", node=delivery.node)
         else:
-            if await self._store.document(message.document_id) is not None:
-                document_id = message.document_id
+            document = await self._store.document(message.document_id)
+            if document is not None and document.id == message.document_id:  # it also finds by other names
+                document_id = document.id
                 recipients = list(message.recipients)
         held = HeldRow(
             id=new_id(),

@@ -20,6 +20,7 @@ _ALLOWED = {
     HeldKind.QUARANTINE: (RELEASED, REJECTED),
     HeldKind.DEAD_LETTER: (REQUEUED, DISCARDED),
 }
+_EVERY_EVENT = 1_000_000  # more than a document has
 _STATES = {HeldKind.QUARANTINE: DeliveryState.QUARANTINED, HeldKind.DEAD_LETTER: DeliveryState.DEAD}
 
 
@@ -63,10 +64,11 @@ class HeldMessages:
         await self._dispatcher.publish_again(document)
 
     async def _end(self, caller: Caller, held: HeldRow, document: DocumentRow, reason: str) -> None:
+        stopped = await self._stopped_by(held, document)
         concerned = [
             row.recipient
             for row in await self._store.deliveries(document.id)
-            if row.state is _STATES[held.kind]
+            if row.state is _STATES[held.kind] and row.recipient in stopped
         ]
         event = EventRow(
             at=self._clock(),
@@ -84,3 +86,13 @@ class HeldMessages:
             error=held.code,
             error_detail=reason,
         )
+
+    async def _stopped_by(self, held: HeldRow, document: DocumentRow) -> set[str]:
+        """The recipients this very message stopped: others of the document may wait for another held message."""
+        events = await self._store.events(document_id=document.id, limit=_EVERY_EVENT)
+        return {
+            str(recipient)
+            for event in events
+            if event.subject == held.id
+            for recipient in event.detail.get("recipients", ())
+        }

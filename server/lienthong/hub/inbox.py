@@ -61,7 +61,11 @@ class Inbox:
                 if not only_new:
                     yield item
             while True:
-                async for item in self._news(agency, queue):
+                async for item in self._until_poll(agency, queue):
+                    if item.delivery.id not in given:
+                        given.add(item.delivery.id)
+                        yield item
+                async for item in self._all(agency):
                     if item.delivery.id not in given:
                         given.add(item.delivery.id)
                         yield item
@@ -70,16 +74,20 @@ class Inbox:
             if not self._watchers[agency]:
                 del self._watchers[agency]
 
-    async def _news(self, agency: str, queue: asyncio.Queue[str]) -> AsyncIterator[InboxItem]:
-        try:
-            delivery_id = await asyncio.wait_for(queue.get(), self._poll_every)
-        except TimeoutError:
-            async for item in self._all(agency):
-                yield item
-            return
-        told = await self._item(delivery_id)
-        if told is not None and told.delivery.state is DeliveryState.CONSIGNED:
-            yield told
+    async def _until_poll(self, agency: str, queue: asyncio.Queue[str]) -> AsyncIterator[InboxItem]:
+        """What notifications tell of, until it is time to ask the store, however many come."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + self._poll_every
+        while (left := until - clock()) > 0:
+            try:
+                delivery_id = await asyncio.wait_for(queue.get(), left)
+            except TimeoutError:
+                return
+            told = await self._item(delivery_id)
+            if told is None or told.delivery.recipient != agency:  # only the store says whose a delivery is
+                continue
+            if told.delivery.state is DeliveryState.CONSIGNED:
+                yield told
 
     async def _all(self, agency: str) -> AsyncIterator[InboxItem]:
         after: str | None = None

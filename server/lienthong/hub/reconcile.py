@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import structlog
 
-from lienthong.errors import HubFault
+from lienthong.errors import HubFault, Refusal
 from lienthong.hub.dispatch import Dispatcher
 from lienthong.hub.ports import Clock, Store
 from lienthong.hub.rows import DocumentRow
@@ -21,6 +21,8 @@ from lienthong.hub.rows import DocumentRow
 log = structlog.get_logger(__name__)
 
 _BATCH = 500
+_AT_ONCE = 16  # documents published side by side
+_AWAY = 16  # faults in a row after which a round ends: the broker is away, the next round tries again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +64,32 @@ class Reconciler:
         return published + await self._publish(await self._store.stalled(stalled, _BATCH))
 
     async def _publish(self, documents: list[DocumentRow]) -> int:
-        for count, document in enumerate(documents):
-            try:
-                await self._dispatcher.publish_again(document)
-            except HubFault as fault:  # the broker is away: the next round tries again
-                log.warning("reconcile.not_published", document_id=document.id, reason=str(fault))
-                return count
-            await self._store.touch(document.id, self._clock())
-            log.info("reconcile.published", document_id=document.id)
-        return len(documents)
+        """Publish a batch. One document that cannot be read keeps no other from going."""
+        waiting = iter(documents)
+        published = in_a_row = 0
+
+        async def work() -> None:
+            nonlocal published, in_a_row
+            for document in waiting:
+                try:
+                    await self._publish_one(document)
+                except Refusal as refusal:  # its bytes are gone: only a backup brings them back
+                    log.error("reconcile.bytes_missing", document_id=document.id, reason=str(refusal))  # noqa: TRY400
+                except HubFault as fault:
+                    log.warning("reconcile.not_published", document_id=document.id, reason=str(fault))
+                    in_a_row += 1
+                    if in_a_row >= _AWAY:
+                        return
+                else:
+                    published += 1
+                    in_a_row = 0
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(_AT_ONCE, len(documents))):
+                group.create_task(work())
+        return published
+
+    async def _publish_one(self, document: DocumentRow) -> None:
+        await self._dispatcher.publish_again(document)
+        await self._store.touch(document.id, self._clock())
+        log.info("reconcile.published", document_id=document.id)

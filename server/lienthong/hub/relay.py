@@ -205,8 +205,7 @@ class Relay:
             if refusal.code is Code.NOT_FOUND:  # signed by our hub, yet not in the store: ours to mend
                 raise HubFault(f"document {hop.row.document_id} is not in the store") from refusal
             raise
-        planned = {branch.node for branch in hop.plan.next}
-        if stored.digest != hop.row.digest and not planned <= {b.node for b in _branches(stored.record)}:
+        if stored.digest != hop.row.digest and not _covers(_read_hop(stored.record), hop.plan):
             stored = await self._store.replace_hop(hop.row)  # the directory changed: another way from here
         return stored
 
@@ -231,7 +230,7 @@ class Relay:
         repeated: bool,
         delivery: TransitDelivery,
     ) -> None:
-        branches: Sequence[Branch] = _branches(stored.record) if repeated else hop.plan.next
+        branches: Sequence[Branch] = _read_hop(stored.record).next if repeated else hop.plan.next
         if repeated or delivery.redelivered:
             branches = await self._still_needed(stored.document_id, branches)
         outgoing = replace(hop.message, hop_records=(*behind, stored.record))
@@ -308,11 +307,18 @@ def _claimed_ids(body: bytes) -> list[str]:
     return [*claimed, record.document_id]
 
 
-def _branches(record: bytes) -> tuple[Branch, ...]:
+def _read_hop(record: bytes) -> HopRecord:
     hop = records.read(parse(record))
     if not isinstance(hop, HopRecord):
         raise HubFault("a stored hop record cannot be read")
-    return hop.next
+    return hop
+
+
+def _covers(earlier: HopRecord, planned: Plan) -> bool:
+    """Whether the earlier record hands each recipient to the node that would be next today."""
+    handed = {branch.node: frozenset(branch.recipients) for branch in earlier.next}
+    here = earlier.delivered or not planned.deliver_here
+    return here and all(handed.get(b.node, frozenset()).issuperset(b.recipients) for b in planned.next)
 
 
 def _difference(message: TransitMessage, branch: Branch) -> str:
