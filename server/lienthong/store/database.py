@@ -7,9 +7,11 @@ connections of their own; writes go through the one `Writer`. Errors of the driv
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -102,6 +104,24 @@ def _insert_once(dialect_name: str, table: sa.Table, keys: tuple[str, ...]) -> s
     return statement
 
 
+def _turns(engine: sa.Engine) -> Callable[[], AbstractContextManager[None]]:
+    """What a writer holds while it writes. Only SQLite needs it.
+
+    SQLite waits for its lock by looking again after ever longer sleeps, so that under load one process can keep
+    another out for seconds. A lock of the kernel wakes who waits, and goes with the process that held it.
+    """
+    if engine.dialect.name != "sqlite":
+        return nullcontext
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        with Path(f"{engine.url.database}-turn").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    return turn
+
+
 class Database:
     """One database: `read` and `write` run a closure ``(connection, *args) -> result`` in a transaction."""
 
@@ -111,7 +131,7 @@ class Database:
         if self.engine.dialect.name == "postgresql":
             reading = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reading = self.engine.execution_options(**reading)
-        self._writer = Writer(self.engine.execution_options(writes=True))
+        self._writer = Writer(self.engine.execution_options(writes=True), _turns(self.engine))
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
     async def read(

@@ -56,11 +56,11 @@ def shift(
     found = connection.execute(
         statement, changed | {"of": document_id, "named": sorted(set(recipients or ()))}
     )
-    return [recipient for _, recipient in sorted(tuple(row) for row in found)]
+    return [row.recipient for row in sorted(found, key=lambda row: row.position)]
 
 
 @cache  # building a statement costs more than running it
-def _shift(state: DeliveryState, changed: frozenset[str], *, named: bool) -> ReturningUpdate[int, str]:
+def _shift(state: DeliveryState, changed: frozenset[str], *, named: bool) -> ReturningUpdate[Any]:
     values = {name: sa.bindparam(name, type_=ways.c[name].type) for name in sorted(changed)}
     conditions = [ways.c.document_id == sa.bindparam("of"), ways.c.state.in_(sorted(sources(state)))]
     if named:

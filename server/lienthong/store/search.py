@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from lienthong.domain.agency import Agency, Environment
 
@@ -29,45 +30,50 @@ class AgencySearch:
     """Finds agencies by code prefix or by words of the name; test agencies are never found."""
 
     def __init__(self, agencies: Iterable[Agency]) -> None:
-        self._agencies = sorted(
-            (a for a in agencies if a.environment is not Environment.TEST),
-            key=lambda a: (fold(a.name), a.code),
+        # a space before each word: " son" is found where a word begins
+        named = sorted(
+            ((_words(a.name), a.code, a) for a in agencies if a.environment is not Environment.TEST),
+            key=lambda entry: entry[:2],
         )
+        self._names = [name for name, _, _ in named]
+        self._agencies = [agency for _, _, agency in named]
         self._codes = sorted(
             (fold(code), place) for place, a in enumerate(self._agencies) for code in (a.code, *a.aliases)
         )
-        # a space before each word: " son" matches where a word begins
-        self._names = [" " + " ".join(_WORD.findall(fold(a.name))) for a in self._agencies]
 
     def search(self, text: str, *, limit: int) -> list[Agency]:
         """Best first: the code itself, codes that begin so, names that begin so, names with all the words."""
-        code = fold(text)
-        wanted = [" " + word for word in _WORD.findall(code)]
+        code, wanted = fold(text), _words(text)
         if not wanted or limit <= 0:
             return []
         found: dict[int, None] = {}
-        for place in self._by_code(code, limit):
+        for place in chain(self._by_code(code), self._by_beginning(wanted), self._by_words(wanted)):
             found.setdefault(place)
-        if len(found) < limit:
-            for place in self._by_name("".join(wanted), wanted):
-                found.setdefault(place)
-                if len(found) >= limit:
-                    break
-        return [self._agencies[place] for place in list(found)[:limit]]
-
-    def _by_code(self, code: str, limit: int) -> list[int]:
-        places: list[int] = []
-        for at in range(bisect_left(self._codes, (code,)), len(self._codes)):
-            if len(places) >= limit or not self._codes[at][0].startswith(code):
+            if len(found) >= limit:
                 break
-            places.append(self._codes[at][1])
-        return places
+        return [self._agencies[place] for place in found]
 
-    def _by_name(self, beginning: str, words: list[str]) -> Iterable[int]:
-        """Places whose name begins so, then those with a word beginning like each of `words`; by name."""
-        rarest = max(words, key=len)
-        hits = [place for place, name in enumerate(self._names) if rarest in name]
-        others = [word for word in words if word is not rarest]
-        hits = [place for place in hits if all(word in self._names[place] for word in others)]
-        yield from (place for place in hits if self._names[place].startswith(beginning))
-        yield from hits
+    def _by_code(self, code: str) -> Iterator[int]:
+        for at in range(bisect_left(self._codes, (code,)), len(self._codes)):
+            known, place = self._codes[at]
+            if not known.startswith(code):
+                return
+            yield place
+
+    def _by_beginning(self, name: str) -> Iterator[int]:
+        for place in range(bisect_left(self._names, name), len(self._names)):
+            if not self._names[place].startswith(name):
+                return
+            yield place
+
+    def _by_words(self, name: str) -> Iterator[int]:
+        """Names in which some word begins like each of the wanted ones; the longest, likely the rarest, first."""
+        first, *others = sorted((" " + word for word in name.split()), key=len, reverse=True)
+        for place, known in enumerate(self._names):
+            if first in known and all(word in known for word in others):
+                yield place
+
+
+def _words(text: str) -> str:
+    """The folded words, each after a space."""
+    return "".join(" " + word for word in _WORD.findall(fold(text)))

@@ -12,6 +12,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,8 +38,11 @@ class _Job:
 class Writer:
     """Runs write closures one after another and commits them together."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(
+        self, engine: sa.Engine, turn: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
         self._engine = engine
+        self._turn = turn  # held during a commit, so that processes sharing a file take turns
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
@@ -88,7 +92,7 @@ class Writer:
         """Run until every job is settled."""
         while batch:
             try:
-                with self._engine.begin() as connection:
+                with self._turn(), self._engine.begin() as connection:
                     done = self._attempt_all(connection, batch)
             except Exception as error:  # noqa: BLE001 - the boundary: nothing may leave a future unresolved
                 for job in batch:
