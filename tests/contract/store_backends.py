@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import shutil
 import tempfile
@@ -18,9 +19,13 @@ from tests.services import postgres
 REAL = ("sqlite", "postgresql")
 
 
+_folder = tempfile.TemporaryDirectory(prefix="lienthong-template-")
+atexit.register(_folder.cleanup)
+
+
 @functools.cache
 def _sqlite_template() -> Path:
-    file = Path(tempfile.mkdtemp(prefix="lienthong-template-")) / "store.sqlite"
+    file = Path(_folder.name) / "store.sqlite"
     stores.migrate(f"sqlite:///{file}")
     return file
 
