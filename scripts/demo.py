@@ -81,15 +81,19 @@ class Province:
             str(DIRECTORY),
             stdout=asyncio.subprocess.PIPE,
         )
-        assert self._process.stdout is not None
         try:
-            line = await asyncio.wait_for(self._process.stdout.readline(), READY_WITHIN)
+            line = await asyncio.wait_for(self._lines().readline(), READY_WITHIN)
         except TimeoutError as error:
             raise DemoFailed(f"`lienthong up` was not ready within {READY_WITHIN:.0f} s") from error
         if not line.startswith(b"ready "):
             raise DemoFailed("`lienthong up` ended before it was ready; its messages are above")
         console.print(f"   [dim]{line.decode().strip()}[/]")
         return self
+
+    def _lines(self) -> asyncio.StreamReader:
+        if self._process is None or self._process.stdout is None:
+            raise DemoFailed("`lienthong up` was not started")
+        return self._process.stdout
 
     async def __aexit__(self, *_: object) -> None:
         if self._process is not None and self._process.returncode is None:
@@ -132,19 +136,20 @@ async def commune_sends(province: Province) -> Accepted:
     )
     async with province.client(COMMUNE) as client:
         accepted = await client.send(draft)
-        console.print(f"   accepted as [cyan]{accepted.document_id}[/], SHA-256 {accepted.sha256[:16]}…")
-        await forgery_is_refused(client, await client.compose(draft_forgery(draft)))
+    console.print(f"   accepted as [cyan]{accepted.document_id}[/], SHA-256 {accepted.sha256[:16]}…")
     return accepted
 
 
-def draft_forgery(draft: Draft) -> Draft:
-    """Another number, so that only the signature can be what is wrong with it."""
-    return Draft(to=draft.to, subject=draft.subject, code="06/BC-UBND", type=draft.type, files=draft.files)
-
-
-async def forgery_is_refused(client: AgencyClient, signed: bytes) -> None:
+async def forgery_is_refused(province: Province) -> None:
     """One letter of a signed document is changed on the way to the hub."""
     console.print("\n[bold]3. A tampered copy[/]: one letter of the subject is changed after signing")
+    draft = Draft(to=(DEPARTMENT,), subject="Báo cáo kết quả kiểm tra", code="06/BC-UBND", type="BC")
+    async with province.client(COMMUNE) as client:
+        await submit_forgery(client, await client.compose(draft))
+
+
+async def submit_forgery(client: AgencyClient, signed: bytes) -> None:
+    """Change the letter, submit, and expect SIGNATURE_INVALID."""
     forged = signed.replace("Báo cáo kết quả".encode(), "Báo cáo kết quà".encode(), 1)
     if forged == signed:
         raise DemoFailed("the forgery is not one")
@@ -273,6 +278,7 @@ async def story(state: Path) -> Figures:
     async with Province(state) as province:
         report = await commune_sends(province)
         await receive(province, report, (DEPARTMENT, *NEIGHBOURS))
+        await forgery_is_refused(province)
         directive = await province_directs(province, communes)
         await receive(province, directive, communes)
         console.print("\n[bold]5. Where each document is[/], as its sender sees it (times +07:00)")

@@ -43,7 +43,7 @@ def test_each_sample_travels_or_is_refused(field: Machine, sample: Path, tmp_pat
     sent = field.agency(sender, "submit", signed)
     assert {r["code"] for r in sent["recipients"]} == set(package.recipient_codes)
     for recipient in package.recipient_codes:
-        field.until(lambda code=recipient: field.state_of(sender, sent["document_id"], code) == "CONSIGNED")
+        field.until_state(sender, sent["document_id"], recipient, "CONSIGNED")
         deliveries = field.agency(sender, "track", sent["document_id"])["deliveries"]
         hops = next(d["hops"] for d in deliveries if d["recipient"] == recipient)
         assert {hop["tier"] for hop in hops} == {"province", "department", "district", "commune"}

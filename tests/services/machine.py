@@ -132,6 +132,10 @@ class Machine:
         """Ask again until the answer is true; the answer."""
         return until(wanted)
 
+    def until_state(self, sender: str, document: str, recipient: str, state: str) -> None:
+        """Wait until the sender sees the delivery in `state`."""
+        until(lambda: self.state_of(sender, document, recipient) == state)
+
     def state_of(self, sender: str, document: str, recipient: str) -> str:
         """The delivery's state as `track` tells it to the sender."""
         deliveries = self.agency(sender, "track", document)["deliveries"]

@@ -64,9 +64,9 @@ def verify(acceptance: bytes, hops: Sequence[bytes], *, every: bool = True, sha:
     )
 
 
-def refused(acceptance: bytes, hops: Sequence[bytes], **options: bool) -> Refusal:
+def refused(acceptance: bytes, hops: Sequence[bytes], *, every: bool = True) -> Refusal:
     with pytest.raises(Refusal) as error:
-        verify(acceptance, hops, **options)
+        verify(acceptance, hops, every=every)
     return error.value
 
 
