@@ -25,8 +25,6 @@ from typing import IO
 
 import psutil
 
-from lienthong.broker.private_node import die_with_parent
-
 STOP_SECONDS = 15.0  # then a child is killed
 STEADY_SECONDS = 30.0  # a child that ran this long starts afresh with the first delay
 FIRST_DELAY = 0.5  # seconds; doubled per death up to
@@ -224,6 +222,8 @@ def end_with_supervisor() -> None:
     supervisor = os.environ.get(SUPERVISOR_VARIABLE)
     if supervisor is None:
         return
+    from lienthong.broker.private_node import die_with_parent  # RabbitMQ's client takes long to load
+
     die_with_parent()
     if os.getppid() != int(supervisor):  # it was gone before we asked
         os.kill(os.getpid(), signal.SIGTERM)

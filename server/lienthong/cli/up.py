@@ -15,12 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lienthong import settings, telemetry
-from lienthong.broker.private_node import PrivateNode, free_port, port_is_free
 from lienthong.cli.init import (
     AgencyKeys,
     AgencyKeysOption,
@@ -36,6 +35,9 @@ from lienthong.cli.state import StateFolder, remember, required_state
 from lienthong.cli.supervisor import AlreadyRunning, Child, ChildFailed, Supervisor
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.settings import Settings
+
+if TYPE_CHECKING:
+    from lienthong.broker.private_node import PrivateNode
 
 LOOPBACK = "127.0.0.1"
 GRPC_PORT = 50051
@@ -218,6 +220,8 @@ class Machine:
         """Start the private node, if it is to be one; what the children need to know of it."""
         if not loaded.broker.private:
             return {}
+        from lienthong.broker.private_node import PrivateNode  # RabbitMQ's client takes long to load
+
         warn("starting RabbitMQ")
         self._node = PrivateNode(loaded.broker.data)
         await self._node.start()
@@ -283,6 +287,8 @@ class Machine:
 
 
 def _port(asked: int | None, known: int | None, usual: int, option: str, *taken: int) -> int:
+    from lienthong.broker.private_node import free_port, port_is_free
+
     if asked:
         return _free(asked, option)
     if asked is None and known:
@@ -293,6 +299,8 @@ def _port(asked: int | None, known: int | None, usual: int, option: str, *taken:
 
 
 def _free(port: int, option: str) -> int:
+    from lienthong.broker.private_node import port_is_free
+
     if not port_is_free(port):
         detail = f"port {port} on {LOOPBACK} is taken; choose another with {option}, or {option} 0 for any"
         raise Refusal(Code.ARGUMENT_INVALID, field=option, detail=detail)
