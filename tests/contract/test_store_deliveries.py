@@ -13,7 +13,7 @@ from lienthong.domain.evidence import EvidenceKind
 from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
 from lienthong.hub.ports import Store
-from lienthong.hub.rows import NewDocument
+from lienthong.hub.rows import EvidenceRow, NewDocument
 from tests.contract.store_backends import any_store  # noqa: F401
 from tests.contract.store_suite import (
     NOON,
@@ -301,3 +301,41 @@ async def test_positions_tell_where_undelivered_copies_wait(store: Store) -> Non
     await store.move(one.id, ["H48.11"], S.DEAD, event=an_event())
     await consign(store, fast, "H48.11")
     assert await waiting() == [("H48.31", Lane.NORMAL, 2, 1)]
+
+
+def a_failure(document: NewDocument, recipient: str) -> EvidenceRow:
+    """Evidence that the delivery ended before the inbox."""
+    return EvidenceRow(
+        document_id=document.id,
+        kind=EvidenceKind.CONTENT_CONSIGNMENT_FAILURE,
+        recipient=recipient,
+        at=after(5),
+        xml=f"<ContentConsignmentFailure>{recipient}</>".encode(),
+    )
+
+
+async def test_a_move_keeps_the_evidence_of_those_that_moved_and_of_no_other(store: Store) -> None:
+    document = a_document("H48.11", "H48.02")
+    await store.accept(document)
+    await consign(store, document, "H48.02")
+    await store.hand_over(document.deliveries[1].id, b"<ContentHandover/>", after(1))
+    evidence = [a_failure(document, "H48.11"), a_failure(document, "H48.02")]
+    event = an_event("delivery.withdrawn", document.id, after(5))
+    moved = await store.move(document.id, None, S.WITHDRAWN, event=event, evidence=evidence)
+    assert moved == ["H48.11"]
+    kept = [row for row in await store.evidence(document.id) if row.kind is evidence[0].kind]
+    assert kept == [evidence[0]]
+    assert await store.move(document.id, None, S.WITHDRAWN, event=event, evidence=evidence) == []
+
+
+async def test_a_move_of_deliveries_as_they_were_read_leaves_those_that_went_on(store: Store) -> None:
+    document = a_document("H48.11", "H48.02")
+    await store.accept(document)
+    read = await store.deliveries(document.id)
+    assert [row.node for row in read] == ["H48.31", "H48.31"]
+    await consign(store, document, "H48.02", after(2))
+    event = an_event("delivery.withdrawn", document.id, after(5))
+    assert await store.move(document.id, None, S.WITHDRAWN, event=event, unchanged=read) == ["H48.11"]
+    assert await store.move(document.id, None, S.WITHDRAWN, event=event, unchanged=()) == []
+    assert await states(store, document.id) == {"H48.11": S.WITHDRAWN, "H48.02": S.CONSIGNED}
+    assert (await store.deliveries(document.id))[1].node == "H48.02"

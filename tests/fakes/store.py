@@ -42,7 +42,6 @@ from tests.fakes.store_directory import FakeDirectoryStore
 class _Document:
     row: DocumentRow
     deliveries: dict[str, DeliveryRow] = field(default_factory=dict)  # by recipient, in the sender's order
-    nodes: dict[str, str] = field(default_factory=dict)  # recipient -> where its copy waits
     hops: dict[str, HopRow] = field(default_factory=dict)  # by node
     evidence: list[EvidenceRow] = field(default_factory=list)
 
@@ -86,8 +85,8 @@ class FakeStore(FakeDirectoryStore):
                 updated_at=document.accepted_at,
                 consigned_at=None,
                 handed_over_at=None,
+                node=document.first_node,
             )
-            kept.nodes[new.recipient] = document.first_node
         kept.evidence.append(
             EvidenceRow(
                 document_id=document.id,
@@ -190,15 +189,19 @@ class FakeStore(FakeDirectoryStore):
         recipients: Iterable[str] | None,
         state: DeliveryState,
         at: datetime,
+        unchanged: Sequence[DeliveryRow] | None = None,
         **values: Any,
     ) -> list[str]:
         if known is None:
             return []
+        still = None if unchanged is None else {(r.recipient, r.state, r.updated_at) for r in unchanged}
         wanted = set(known.deliveries if recipients is None else recipients)
         moved = [
             row.recipient
             for row in known.deliveries.values()
-            if row.recipient in wanted and row.state in sources(state)
+            if row.recipient in wanted
+            and row.state in sources(state)
+            and (still is None or (row.recipient, row.state, row.updated_at) in still)
         ]
         changed: dict[str, Any] = {
             "state": state,
@@ -229,15 +232,14 @@ class FakeStore(FakeDirectoryStore):
         for recipient in recipients:
             row = known.deliveries.get(recipient)
             if row is not None and row.state is DeliveryState.IN_TRANSIT:
-                known.deliveries[recipient] = replace(row, updated_at=hop.received_at)
-                known.nodes[recipient] = hop.node
+                known.deliveries[recipient] = replace(row, updated_at=hop.received_at, node=hop.node)
         detail = {"sequence": hop.sequence, "verdict": hop.verdict, "digest": hop.digest, "moved": moved}
         self._log_hop(hop, "hop.recorded", detail)
         return hop
 
     def _consign(self, known: _Document, hop: HopRow, consignment: Consignment) -> None:
         recipient, at = consignment.recipient, consignment.at
-        if self._shift(known, [recipient], DeliveryState.CONSIGNED, at, consigned_at=at):
+        if self._shift(known, [recipient], DeliveryState.CONSIGNED, at, consigned_at=at, node=hop.node):
             self._keep(known, EvidenceKind.CONTENT_CONSIGNMENT, recipient, at, consignment.evidence)
             self._events.append(
                 EventRow(
@@ -327,15 +329,15 @@ class FakeStore(FakeDirectoryStore):
         event: EventRow,
         error: Code | None = None,
         error_detail: str | None = None,
+        evidence: Sequence[EvidenceRow] = (),
+        unchanged: Sequence[DeliveryRow] | None = None,
     ) -> list[str]:
-        moved = self._shift(
-            self._documents.get(document_id),
-            recipients,
-            state,
-            event.at,
-            error=error,
-            error_detail=error_detail,
-        )
+        known = self._documents.get(document_id)
+        changed = {"error": error, "error_detail": error_detail}
+        moved = self._shift(known, recipients, state, event.at, unchanged, **changed)
+        for row in evidence:
+            if known is not None and row.recipient in moved:
+                self._keep(known, row.kind, row.recipient, row.at, row.xml)
         if moved:
             detail = {**event.detail, "state": state, "recipients": moved}
             self._events.append(replace(event, detail=detail))
@@ -347,7 +349,7 @@ class FakeStore(FakeDirectoryStore):
         for known in self._documents.values():
             for row in known.deliveries.values():
                 if row.state in UNDELIVERED:
-                    place = (known.nodes[row.recipient], known.row.lane)
+                    place = (row.node, known.row.lane)
                     waiting.setdefault(place, set()).add((known.row.accepted_at, known.row.id))
         return [
             Position(node=node, lane=lane, oldest=min(found)[0], documents=len(found))

@@ -128,8 +128,15 @@ class DocumentStore(Protocol):
         event: EventRow,
         error: Code | None = None,
         error_detail: str | None = None,
+        evidence: Sequence[EvidenceRow] = (),
+        unchanged: Sequence[DeliveryRow] | None = None,
     ) -> list[str]:
-        """Move the deliveries (all with None) that may legally move to `state`; returns the recipients moved."""
+        """Move the deliveries (all with None) that may legally move to `state`; returns the recipients moved.
+
+        `evidence` of recipients that really moved is kept in the same commit. With `unchanged`, only deliveries that
+        still have the state and `updated_at` they had when these rows were read are moved: what the evidence says
+        of them is then true when it is kept.
+        """
         ...
 
     async def positions(self) -> list[Position]:

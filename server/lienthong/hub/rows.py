@@ -88,6 +88,7 @@ class DeliveryRow:
     updated_at: datetime
     consigned_at: datetime | None
     handed_over_at: datetime | None
+    node: str = ""  #: the last node that had it: the first node, then that of its newest hop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from lienthong.domain.delivery import DeliveryState, sources
 from lienthong.domain.document import Lane
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.errors import Code, Refusal
-from lienthong.hub.rows import DeliveryRow, DocumentRow, EventRow, InboxItem, Position
+from lienthong.hub.rows import DeliveryRow, DocumentRow, EventRow, EvidenceRow, InboxItem, Position
 from lienthong.store import events, rows, tables
 from lienthong.store.database import insert_once
 
@@ -46,13 +46,19 @@ def shift(
     recipients: Collection[str] | None,
     state: DeliveryState,
     at: datetime,
+    unchanged: Sequence[DeliveryRow] | None = None,
     **values: datetime | str | None,
 ) -> list[str]:
     """Move deliveries (all with None) that may legally move to `state`; the recipients moved, in the sender's order."""
-    if recipients is not None and not recipients:
+    if (recipients is not None and not recipients) or (unchanged is not None and not unchanged):
         return []
     changed = {"new_state": state, "updated_at": at, "error": None, "error_detail": None} | values
     statement = _shift(state, frozenset(changed) - {"new_state"}, named=recipients is not None)
+    if unchanged is not None:
+        now = sa.tuple_(ways.c.recipient, ways.c.state, ways.c.updated_at)
+        statement = statement.where(
+            now.in_([(row.recipient, row.state, row.updated_at) for row in unchanged])
+        )
     found = connection.execute(
         statement, changed | {"of": document_id, "named": sorted(set(recipients or ()))}
     )
@@ -82,11 +88,15 @@ def move(
     event: EventRow,
     error: Code | None = None,
     error_detail: str | None = None,
+    evidence: Sequence[EvidenceRow] = (),
+    unchanged: Sequence[DeliveryRow] | None = None,
 ) -> list[str]:
     """Move what may move; the event is logged, with the recipients moved, when at least one did."""
-    moved = shift(
-        connection, document_id, recipients, state, event.at, error=error, error_detail=error_detail
-    )
+    changed = {"error": error, "error_detail": error_detail}
+    moved = shift(connection, document_id, recipients, state, event.at, unchanged, **changed)
+    for row in evidence:
+        if row.recipient in moved:
+            keep_evidence(connection, document_id, row.kind, row.recipient, row.at, row.xml)
     if moved:
         events.append(
             connection, replace(event, detail={**event.detail, "state": state, "recipients": moved})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -34,7 +35,7 @@ def record_hop(
     if consignment is not None:
         _consign(connection, hop, consignment)
     # an earlier hop that comes again must not pull the deliveries back to its node
-    place = {"node": hop.node} if new else {}
+    place: dict[str, Any] = {"node": hop.node} if new else {}
     moved = deliveries.shift(
         connection, hop.document_id, recipients, DeliveryState.IN_TRANSIT, hop.received_at, **place
     )

@@ -24,7 +24,7 @@ from lienthong.hub.rows import (
 from lienthong.store import tables
 
 DOCUMENT = [c for c in tables.documents.c if c.name not in {"serial", "folded"}]
-DELIVERY = [c for c in tables.deliveries.c if c.name not in {"position", "node", "lane", "accepted_at"}]
+DELIVERY = [c for c in tables.deliveries.c if c.name not in {"position", "lane", "accepted_at"}]
 
 Row = sa.Row[Any]
 

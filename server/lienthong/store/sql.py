@@ -120,6 +120,8 @@ class SqlStore:
         event: EventRow,
         error: Code | None = None,
         error_detail: str | None = None,
+        evidence: Sequence[EvidenceRow] = (),
+        unchanged: Sequence[DeliveryRow] | None = None,
     ) -> list[str]:
         return await self._db.write(
             deliveries.move,
@@ -129,6 +131,8 @@ class SqlStore:
             event=event,
             error=error,
             error_detail=error_detail,
+            evidence=evidence,
+            unchanged=unchanged,
         )
 
     async def positions(self) -> list[Position]:  # noqa: D102
