@@ -14,7 +14,8 @@ from alembic.migration import MigrationContext
 from lienthong import store as stores
 from lienthong.domain.delivery import DeliveryState
 from lienthong.errors import HubFault
-from lienthong.hub.rows import DocumentQuery, HeldKind, NewDocument, Store
+from lienthong.hub.ports import Store
+from lienthong.hub.rows import DocumentQuery, HeldKind, NewDocument
 from lienthong.store.database import open_engine
 from lienthong.store.tables import metadata
 from tests.contract.store_backends import REAL, any_url  # noqa: F401
