@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane, OtherInfo, Priority
+from lienthong.domain.evidence import Branch, HopRecord
+from lienthong.edxml.reader import parse
 from lienthong.errors import Code
 from lienthong.hub.rows import HeldKind
+from lienthong.signing.sign import sign_record
+from lienthong.transit import records
 from lienthong.transit.message import decode
 from tests.services.linkage import Linkage
 
@@ -79,8 +84,7 @@ async def test_a_hop_record_taken_out_of_the_middle_is_caught_at_the_province(li
     assert (await linkage.delivery(sent.document.id, "H48.11")).state is DeliveryState.QUARANTINED
 
 
-async def test_a_document_that_has_been_here_before_is_a_loop(linkage: Linkage) -> None:
-    """A genuine message of a later node, put back into the queue of one it has passed."""
+async def test_a_genuine_message_of_a_later_node_is_refused_at_an_earlier_one(linkage: Linkage) -> None:
     await linkage.relay(COMMUNE, "H48.31", PROVINCE)
     sent = await linkage.submit(COMMUNE, ["H48.11"])
     body = await linkage.intercept("H48.11")
@@ -88,6 +92,22 @@ async def test_a_document_that_has_been_here_before_is_a_loop(linkage: Linkage) 
     held = await linkage.until_held(HeldKind.QUARANTINE)
     assert held[0].code is Code.CHAIN_BROKEN
     assert len(await linkage.store.hops(sent.document.id)) == 3
+
+
+async def test_a_road_that_leads_back_is_a_loop(linkage: Linkage) -> None:
+    """A province's relay that went mad signs the way back down: whole signatures, whole chain, still a loop."""
+    await linkage.relay(COMMUNE, "H48.31", PROVINCE)
+    await linkage.submit(COMMUNE, ["H48.11"])
+    message = decode(await linkage.intercept("H48.11"))
+    honest = records.read(parse(message.hop_records[-1]))
+    assert isinstance(honest, HopRecord)
+    mad = replace(honest, next=(Branch(node="H48.31", recipients=("H48.11",)),))
+    signed = sign_record(records.write(mad), linkage.world.node_key(PROVINCE), at=linkage.now())
+    looping = replace(message, hop_records=(*message.hop_records[:-1], signed))
+    await linkage.inject("H48.31", looping.encode())
+    held = await linkage.until_held(HeldKind.QUARANTINE)
+    assert held[0].code is Code.CHAIN_BROKEN
+    assert "loop" in (held[0].detail or "")
 
 
 async def test_a_message_nobody_can_read_is_quarantined_whole(linkage: Linkage) -> None:
