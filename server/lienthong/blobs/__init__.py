@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from lienthong.blobs.store import open_blobs
+from lienthong.blobs.store import open_blobs, open_contents
 
-__all__ = ["open_blobs"]
+__all__ = ["open_blobs", "open_contents"]

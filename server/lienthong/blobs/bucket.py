@@ -6,7 +6,7 @@ An object is there whole or not at all, and durable when the service has answere
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
@@ -26,7 +26,7 @@ class BucketBlobs:
     async def put(self, sha256: str, data: bytes) -> None:
         """Durable when it returns."""
         path = check_content(sha256, data)
-        with _faults(sha256):
+        with bucket_faults(sha256):
             try:
                 meta = await obstore.head_async(self._store, path)
             except (NotFoundError, FileNotFoundError):
@@ -34,10 +34,24 @@ class BucketBlobs:
             if meta is None or meta["size"] != len(data):
                 await obstore.put_async(self._store, path, data)
 
+    async def size(self, sha256: str) -> int | None:
+        """Bytes kept under this key; None when there are none."""
+        path = path_of(sha256)
+        with bucket_faults(sha256):
+            try:
+                return int((await obstore.head_async(self._store, path))["size"])
+            except (NotFoundError, FileNotFoundError):
+                return None
+
+    async def delete(self, sha256: str) -> None:
+        """Take the object away; nothing happens when it is not there."""
+        with bucket_faults(sha256), suppress(NotFoundError, FileNotFoundError):
+            await obstore.delete_async(self._store, path_of(sha256))
+
     async def get(self, sha256: str) -> bytes:
         """Whole content, its digest checked."""
         path = path_of(sha256)
-        with _faults(sha256):
+        with bucket_faults(sha256):
             result = await obstore.get_async(self._store, path)
             data = bytes(await result.bytes_async())
         if sha256_hex(data) != sha256:
@@ -53,7 +67,7 @@ class BucketBlobs:
 
     async def _pieces(self, sha256: str, offset: int, chunk: int) -> AsyncGenerator[bytes]:
         path = path_of(sha256)
-        with _faults(sha256):
+        with bucket_faults(sha256):
             size = (await obstore.head_async(self._store, path))["size"]
             check_offset(offset, size)
             if offset == size:
@@ -65,7 +79,7 @@ class BucketBlobs:
 
 
 @contextmanager
-def _faults(sha256: str) -> Iterator[None]:
+def bucket_faults(sha256: str) -> Iterator[None]:
     """What the object store raises, as ours."""
     try:
         yield

@@ -70,6 +70,29 @@ class FolderBlobs:
             temporary.unlink(missing_ok=True)
             raise
 
+    def adopt(self, sha256: str, file: Path) -> None:
+        """Make a synced file of the same disk the blob, durably. Its digest is known to be right. Raises OSError."""
+        target = self._root / path_of(sha256)
+        self._make_folder(target.parent)
+        file.rename(target)
+        _sync_folder(target.parent)
+
+    def size(self, sha256: str) -> int | None:
+        """Bytes kept under this key; None when there are none."""
+        try:
+            return (self._root / path_of(sha256)).stat().st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise HubFault(f"blob {sha256} cannot be read: {error.strerror}") from error
+
+    def delete(self, sha256: str) -> None:
+        """Take the file away; nothing happens when it is not there."""
+        try:
+            (self._root / path_of(sha256)).unlink(missing_ok=True)
+        except OSError as error:
+            raise HubFault(f"blob {sha256} cannot be deleted: {error.strerror}") from error
+
     async def get(self, sha256: str) -> bytes:
         """Whole content, its digest checked."""
         data = await asyncio.to_thread(self._read, sha256)
