@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +42,10 @@ log = structlog.get_logger(__name__)
 FINISH_SECONDS = 5.0  # for background work at the end
 
 
+#: threads that verify and read files: more than all handlers at work, so that express never waits for one
+THREADS = 32
+
+
 def now() -> datetime:
     """The clock of every part."""
     return datetime.now(UTC)
@@ -69,6 +74,7 @@ def _assemble(
 async def run_hub(settings: Settings) -> None:
     """The gRPC server and its background work, until a signal. Serves while the broker is away, too."""
     _check(settings)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         trusts = TrustFiles(settings.trust)
@@ -106,6 +112,7 @@ async def run_hub(settings: Settings) -> None:
 async def run_relay(settings: Settings, patterns: Sequence[str] = ("*",)) -> None:
     """The hops of every node whose code matches a pattern and whose key is here, until a signal."""
     _check(settings)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         trusts = TrustFiles(settings.trust)

@@ -147,7 +147,7 @@ def test_a_hop_of_another_document_is_refused() -> None:
 def test_a_hop_that_counts_wrong_is_refused_though_it_links() -> None:
     w = world()
     acceptance, _ = build(w)
-    skipping = signed(hop(1, acceptance, sequence=2), w.node_key(ROUTE[0]))
+    skipping = signed(replace(hop(1, acceptance), sequence=2), w.node_key(ROUTE[0]))
     assert refused(acceptance, [skipping]).code is Code.CHAIN_BROKEN
 
 
