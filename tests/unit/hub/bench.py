@@ -12,9 +12,9 @@ Time stands still at the world's time until `bench.pass_time`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from lienthong.domain.agency import Agency, Directory
@@ -22,19 +22,15 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane
 from lienthong.domain.evidence import ContentHandover
 from lienthong.edxml.bounds import Limits
-from lienthong.hub.accept import Acceptance, Submission
-from lienthong.hub.administration import Administration
-from lienthong.hub.application import Hub
+from lienthong.hub.accept import Submission
+from lienthong.hub.assembly import assemble
 from lienthong.hub.certificates import read_certificate
-from lienthong.hub.deadletters import DeadLetters
-from lienthong.hub.dispatch import Dispatcher
-from lienthong.hub.held import HeldMessages
 from lienthong.hub.identity import Caller, Role
-from lienthong.hub.inbox import Inbox
 from lienthong.hub.knowledge import Knowledge, Trusts
-from lienthong.hub.ports import DeliveryRow, EventRow, HeldKind, HeldRow, Outcome, Retry, TransitDelivery
-from lienthong.hub.reconcile import Patience, Reconciler
+from lienthong.hub.ports import Outcome, Retry, TransitDelivery
+from lienthong.hub.reconcile import Patience
 from lienthong.hub.relay import Relay
+from lienthong.hub.rows import DeliveryRow, EventRow, HeldKind, HeldRow
 from lienthong.hub.verification import Verification
 from lienthong.signing.keys import SigningKey
 from lienthong.signing.sign import sign_record
@@ -60,7 +56,6 @@ class Bench:
         *,
         the_world: World | None = None,
         inline_limit: int = 262_144,
-        backlog: int = 1_000,
         limits: Limits | None = None,
         watch_poll: float = 60.0,
     ) -> None:
@@ -68,47 +63,25 @@ class Bench:
         self.at = self.world.at
         self.store, self.blobs, self.broker = FakeStore(), FakeBlobs(), FakeBroker()
         self.trusts = Trusts(agencies=self.world.trust, infrastructure=self.world.infrastructure_trust)
-        self.keys = self.world.node_key
+        self.keys: Callable[[str], SigningKey] = self.world.node_key
         self.knowledge = Knowledge(self.store, lambda: self.trusts)
         limits = limits or Limits()
         self.verification = Verification(self.knowledge, self.now, limits)
-        self.dispatcher = Dispatcher(
-            self.store, self.blobs, self.broker, self.now, inline_limit=inline_limit, backlog=backlog
-        )
-        acceptance = Acceptance(
-            store=self.store,
-            blobs=self.blobs,
-            verification=self.verification,
-            dispatcher=self.dispatcher,
-            key=self.world.hub_key,
-            clock=self.now,
-            limits=limits,
-        )
-        self.inbox = Inbox(
-            store=self.store,
-            blobs=self.blobs,
-            verification=self.verification,
-            clock=self.now,
-            poll_every=watch_poll,
-        )
-        self.hub = Hub(
-            store=self.store,
-            knowledge=self.knowledge,
-            acceptance=acceptance,
-            inbox=self.inbox,
-            max_package=limits.max_bytes,
-        )
-        self.reconciler = Reconciler(self.store, self.dispatcher, self.now, PATIENCE)
-        self.dead_letters = DeadLetters(self.store, self.knowledge, self.now)
-        self.administration = Administration(
+        parts = assemble(
             store=self.store,
             blobs=self.blobs,
             broker=self.broker,
             knowledge=self.knowledge,
-            held=HeldMessages(self.store, self.broker, self.dispatcher, self.now),
-            reconciler=self.reconciler,
+            key=self.world.hub_key,
             clock=self.now,
+            limits=limits,
+            patience=PATIENCE,
+            inline_limit=inline_limit,
         )
+        self.hub, self.administration, self.inbox = parts.hub, parts.administration, parts.inbox
+        self.dispatcher, self.reconciler = parts.dispatcher, parts.reconciler
+        self.dead_letters = parts.dead_letters
+        self.inbox._poll_every = watch_poll
         self.relay = Relay(
             store=self.store,
             blobs=self.blobs,
@@ -131,7 +104,7 @@ class Bench:
         await bench.broker.subscribe(bench.inbox.notified)
         return bench
 
-    def now(self) -> Any:
+    def now(self) -> datetime:
         """The bench's clock."""
         return self.at
 
@@ -217,10 +190,10 @@ class Bench:
         await self.walk(*self.knowledge.now.directory.route(sender, recipient))
         return submission
 
-    def handover(self, sent: Submission, recipient: str, **values: Any) -> bytes:
+    def handover(self, sent: Submission, recipient: str, /, **values: Any) -> bytes:
         """The recipient's signed receipt; `values` replace any of its fields, `key` its signer."""
         key = values.pop("key", None) or self.world.key(recipient)
-        fields = {
+        fields: dict[str, Any] = {
             "document_id": sent.document.id,
             "document_sha256": sent.document.sha256,
             "recipient": recipient,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from lienthong.edxml.bounds import Limits
 from lienthong.edxml.writer import write
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.accept import identity_of
-from lienthong.hub.ports import DocumentQuery
+from lienthong.hub.rows import DocumentQuery
 from lienthong.signing.sign import sign_package
 from lienthong.signing.verify import VerifiedDocument
 from tests.pki.refusals import accept as verified
@@ -200,16 +200,16 @@ def of_type(kind: BusinessType, subject: str = "V/v") -> VerifiedDocument:
     return verified(data)
 
 
-def status(code: str, sender: str = DEPARTMENT) -> VerifiedDocument:
+def status(code: str, sender: str = DEPARTMENT) -> bytes:
     package = StatusPackage(
-        sender=replace(world().document(sender, []).sender),
+        sender=world().document(sender, []).sender,
         response_for=ResponseFor(
             organ_id=COMMUNE, code="212/UBND-VX", promulgation_date="2026-03-02", document_id="x"
         ),
         status_code=code,
         timestamp=world().at,
     )
-    return verified(sign_package(write(package), world().key(sender), at=world().at))
+    return sign_package(write(package), world().key(sender), at=world().at)
 
 
 def test_a_new_document_is_known_by_its_sender_and_id() -> None:
@@ -226,7 +226,7 @@ def test_what_speaks_of_another_document_is_known_by_its_bytes(kind: BusinessTyp
 
 
 def test_a_status_is_known_by_its_bytes() -> None:
-    one, two = status("03"), status("04")
+    one, two = verified(status("03")), verified(status("04"))
     assert identity_of(one) == f"status|{DEPARTMENT}|{sha256_hex(one.data)}"
     assert identity_of(one) != identity_of(two)
 

@@ -1,0 +1,182 @@
+"""Does an accepted document leave, whatever fails between the commit and the broker's confirm?"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.document import Lane
+from lienthong.domain.evidence import EvidenceKind
+from lienthong.errors import Code, HubFault, Refusal
+from lienthong.hub.dispatch import Dispatcher
+from lienthong.hub.ports import Outcome
+from lienthong.hub.reconcile import Reconciler
+from tests.unit.hub.bench import COMMUNE, DEPARTMENT, PATIENCE, Bench
+
+
+async def published(bench: Bench, document_id: str) -> bool:
+    row = await bench.store.document(document_id)
+    assert row is not None
+    return row.published_at is not None
+
+
+async def test_a_document_leaves_with_its_acceptance_and_nothing_else(bench: Bench) -> None:
+    sent = await bench.sent(COMMUNE, [DEPARTMENT])
+    message = bench.decoded(COMMUNE)
+    assert (message.acceptance, message.hop_records) == (sent.acceptance, ())
+    assert await published(bench, sent.document.id)
+
+
+async def test_a_broker_that_is_away_leaves_it_to_the_reconciler(bench: Bench) -> None:
+    bench.broker.block()
+    sent = await bench.sent(COMMUNE, [DEPARTMENT])
+    assert not await published(bench, sent.document.id)
+    bench.pass_time(11)
+    assert await bench.reconciler.reconcile() == 0
+    bench.broker.block(blocked=False)
+    assert await bench.reconciler.reconcile() == 1
+    assert await published(bench, sent.document.id)
+    await bench.walk(COMMUNE)
+
+
+async def test_what_was_accepted_a_moment_ago_is_left_to_the_dispatcher(bench: Bench) -> None:
+    await bench.submit(COMMUNE, [DEPARTMENT])
+    bench.pass_time(9)
+    assert await bench.reconciler.reconcile() == 0
+    assert await bench.reconciler.reconcile(everything=True) == 1
+
+
+async def test_a_confirm_that_could_not_be_noted_is_published_twice_and_arrives_once(bench: Bench) -> None:
+    bench.store.fail_next("mark_published", HubFault("the database is away"))
+    sent = await bench.sent(COMMUNE, [DEPARTMENT])
+    await bench.walk(COMMUNE)
+    bench.pass_time(11)
+    assert await bench.reconciler.reconcile() == 1
+    assert await bench.hop(COMMUNE) is Outcome.DONE
+    assert len(await bench.store.hops(sent.document.id)) == 1
+
+
+async def test_a_full_backlog_never_holds_a_sender_up(bench: Bench) -> None:
+    small = Dispatcher(bench.store, bench.blobs, bench.broker, bench.now, backlog=1)
+    sent = await bench.submit(COMMUNE, [DEPARTMENT])
+    for _ in range(3):
+        small.enqueue(sent.document, sent.acceptance, b"")
+    stop = asyncio.Event()
+    stop.set()
+    await small.run(stop)
+    assert len(bench.broker.published) == 1
+
+
+async def test_the_end_publishes_what_is_enqueued_and_then_returns(bench: Bench) -> None:
+    stop = asyncio.Event()
+    running = asyncio.create_task(bench.dispatcher.run(stop, workers=2))
+    for number in range(5):
+        await bench.submit(COMMUNE, [DEPARTMENT], code_number=str(number))
+    stop.set()
+    await running
+    assert len(bench.broker.published) == 5
+
+
+async def test_a_stored_acceptance_of_another_kind_is_our_fault(bench: Bench) -> None:
+    sent = await bench.arrived()
+    rows = await bench.store.evidence(sent.document.id)
+    consigned = next(row.xml for row in rows if row.kind is EvidenceKind.CONTENT_CONSIGNMENT)
+    with pytest.raises(HubFault, match="SubmissionAcceptance"):
+        await bench.dispatcher._publish(sent.document, consigned, b"")
+
+
+# --- the reconciler ---------------------------------------------------------------------------------------
+
+
+async def test_a_document_without_progress_is_published_again_once_per_patience(bench: Bench) -> None:
+    bench.broker.drop_next_publish()  # confirmed, then the broker's disk was lost
+    sent = await bench.sent(COMMUNE, [DEPARTMENT])
+    bench.pass_time(599)
+    assert await bench.reconciler.reconcile() == 0
+    bench.pass_time(2)
+    assert await bench.reconciler.reconcile() == 1
+    assert await bench.reconciler.reconcile() == 0  # it was touched
+    await bench.walk(COMMUNE)
+    bench.pass_time(601)
+    assert await bench.reconciler.reconcile() == 1  # lost again, further on
+    assert await bench.state(sent) is DeliveryState.IN_TRANSIT
+
+
+async def test_a_document_that_arrived_is_left_alone(bench: Bench) -> None:
+    await bench.arrived()
+    bench.pass_time(10_000)
+    assert await bench.reconciler.reconcile() == 0
+    assert await bench.reconciler.reconcile(everything=True) == 0
+
+
+async def waiting(bench: Bench, count: int) -> list[str]:
+    """So many documents that no broker has confirmed, oldest first."""
+    ids = []
+    for number in range(count):
+        sent = await bench.submit(COMMUNE, [DEPARTMENT], code_number=str(number))
+        ids.append(sent.document.id)
+        bench.pass_time(1)
+    bench.pass_time(60)
+    return ids
+
+
+async def test_documents_whose_bytes_are_gone_keep_no_other_from_leaving(bench: Bench) -> None:
+    ids = await waiting(bench, 22)
+    for document_id in ids[:20]:
+        row = await bench.store.document(document_id)
+        assert row is not None
+        del bench.blobs.content[row.sha256]
+    assert await bench.reconciler.reconcile() == 2
+    assert [await published(bench, document_id) for document_id in ids] == [False] * 20 + [True] * 2
+
+
+async def test_a_document_whose_bytes_are_damaged_keeps_no_other_from_leaving(bench: Bench) -> None:
+    ids = await waiting(bench, 3)
+    row = await bench.store.document(ids[0])
+    assert row is not None
+    bench.blobs.content[row.sha256] = b"rotten"
+    assert await bench.reconciler.reconcile() == 2
+
+
+async def test_a_round_gives_up_when_the_broker_is_away(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await waiting(bench, 60)
+    tries = 0
+    publish = bench.broker.publish
+
+    async def counted(node: str, lane: Lane, body: bytes) -> None:
+        nonlocal tries
+        tries += 1
+        await publish(node, lane, body)
+
+    monkeypatch.setattr(bench.broker, "publish", counted)
+    bench.broker.block()
+    assert await bench.reconciler.reconcile() == 0
+    assert tries < 40
+    bench.broker.block(blocked=False)
+    assert await bench.reconciler.reconcile() == 60
+
+
+async def test_rounds_go_on_when_the_store_was_away(bench: Bench) -> None:
+    await waiting(bench, 1)
+    bench.store.fail_next("unpublished", HubFault("the database is away"))
+    bench.store.fail_next("touch", HubFault("the database is away"))
+    stop = asyncio.Event()
+    reconciler = Reconciler(bench.store, bench.dispatcher, bench.now, PATIENCE)
+    running = asyncio.create_task(reconciler.run(stop))
+    async with asyncio.timeout(10):
+        while not bench.broker.published:
+            await asyncio.sleep(0.005)
+    stop.set()
+    await running
+
+
+async def test_releasing_a_document_whose_bytes_are_gone_says_so(bench: Bench) -> None:
+    sent = await bench.submit(COMMUNE, [DEPARTMENT])
+    del bench.blobs.content[sent.document.sha256]
+    with pytest.raises(Refusal) as caught:
+        await bench.dispatcher.publish_again(sent.document)
+    assert caught.value.code is Code.NOT_FOUND
