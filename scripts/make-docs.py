@@ -44,6 +44,7 @@ MEANING: dict[DeliveryState, str] = {
     DeliveryState.HANDED_OVER: "fetched, verified and acknowledged by the recipient",
     DeliveryState.REFUSED: "this recipient could not be served; the delivery's code says why",
     DeliveryState.WITHDRAWN: "recalled before hand-over",
+    DeliveryState.EXPIRED: "not handed over by the deadline that its urgency gave it",
     DeliveryState.QUARANTINED: "failed verification on the way; an operator looks at it",
     DeliveryState.DEAD: "no relay could process the transit message; an operator looks at it",
 }

@@ -37,6 +37,7 @@ STYLES = {
     "HANDED_OVER": "green",
     "REFUSED": "bold red",
     "WITHDRAWN": "yellow",
+    "EXPIRED": "bold red",
     "QUARANTINED": "bold red",
     "DEAD": "bold red",
 }

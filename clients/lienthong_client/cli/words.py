@@ -82,6 +82,7 @@ _STATES: Final[dict[str, tuple[str, str]]] = {
     "HANDED_OVER": ("handed over", "đã nhận"),
     "REFUSED": ("refused", "bị từ chối"),
     "WITHDRAWN": ("withdrawn", "đã thu hồi"),
+    "EXPIRED": ("expired", "quá hạn, không được nhận"),
     "QUARANTINED": ("quarantined", "bị cách ly"),
     "DEAD": ("dead letter", "không chuyển được"),
     "PASSED": ("passed", "đạt"),

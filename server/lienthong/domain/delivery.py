@@ -21,23 +21,28 @@ class DeliveryState(StrEnum):
     HANDED_OVER = "HANDED_OVER"  #: fetched, verified and acknowledged by the recipient
     REFUSED = "REFUSED"  #: this recipient could not be served; the delivery's code says why
     WITHDRAWN = "WITHDRAWN"  #: recalled before hand-over
+    EXPIRED = "EXPIRED"  #: not handed over by the deadline its urgency gave it
     QUARANTINED = "QUARANTINED"  #: failed verification on the way; an operator looks at it
     DEAD = "DEAD"  #: no relay could process the transit message; an operator looks at it
 
 
 _S = DeliveryState
 
+#: how a delivery ends other than handed over; each is told to the sender as signed evidence
+_ENDS = frozenset({_S.REFUSED, _S.WITHDRAWN, _S.EXPIRED})
+
 #: state -> states it may move to. QUARANTINED and DEAD are left when an operator releases or requeues the
 #: stored original, or when a genuine copy arrives after all; REFUSED there is an operator's rejection.
 TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
-    _S.ACCEPTED: frozenset({_S.IN_TRANSIT, _S.CONSIGNED, _S.REFUSED, _S.WITHDRAWN, _S.QUARANTINED, _S.DEAD}),
-    _S.IN_TRANSIT: frozenset({_S.CONSIGNED, _S.REFUSED, _S.WITHDRAWN, _S.QUARANTINED, _S.DEAD}),
-    _S.CONSIGNED: frozenset({_S.HANDED_OVER, _S.REFUSED, _S.WITHDRAWN}),
-    _S.QUARANTINED: frozenset({_S.IN_TRANSIT, _S.CONSIGNED, _S.REFUSED, _S.WITHDRAWN, _S.DEAD}),
-    _S.DEAD: frozenset({_S.IN_TRANSIT, _S.CONSIGNED, _S.REFUSED, _S.WITHDRAWN, _S.QUARANTINED}),
+    _S.ACCEPTED: _ENDS | {_S.IN_TRANSIT, _S.CONSIGNED, _S.QUARANTINED, _S.DEAD},
+    _S.IN_TRANSIT: _ENDS | {_S.CONSIGNED, _S.QUARANTINED, _S.DEAD},
+    _S.CONSIGNED: _ENDS | {_S.HANDED_OVER},
+    _S.QUARANTINED: _ENDS | {_S.IN_TRANSIT, _S.CONSIGNED, _S.DEAD},
+    _S.DEAD: _ENDS | {_S.IN_TRANSIT, _S.CONSIGNED, _S.QUARANTINED},
     _S.HANDED_OVER: frozenset(),
     _S.REFUSED: frozenset(),
     _S.WITHDRAWN: frozenset(),
+    _S.EXPIRED: frozenset(),
 }
 
 #: states nothing leads out of

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.delivery import FINAL, DeliveryState
 from lienthong.domain.evidence import Branch, ContentConsignment, HopRecord, Verdict
 from lienthong.domain.ids import new_id, sha256_hex
 from lienthong.edxml.reader import parse
@@ -50,9 +50,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 #: states in which a copy passed on again would be of no use
-_ARRIVED = frozenset(
-    {DeliveryState.CONSIGNED, DeliveryState.HANDED_OVER, DeliveryState.REFUSED, DeliveryState.WITHDRAWN}
-)
+_ARRIVED = FINAL | {DeliveryState.CONSIGNED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

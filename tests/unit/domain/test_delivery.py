@@ -27,7 +27,7 @@ def test_every_move_is_allowed_by_the_table_or_refused(current: DeliveryState, t
 
 
 def test_nothing_leads_out_of_a_final_state() -> None:
-    assert {DeliveryState.HANDED_OVER, DeliveryState.REFUSED, DeliveryState.WITHDRAWN} == FINAL
+    assert {"HANDED_OVER", "REFUSED", "WITHDRAWN", "EXPIRED"} == FINAL
     for state in FINAL:
         for target in set(DeliveryState) - {state}:
             with pytest.raises(Refusal, match=f"{state} -> {target}"):
@@ -42,6 +42,10 @@ def test_sources_are_the_table_read_backwards(target: DeliveryState) -> None:
 
 def test_a_handed_over_document_was_in_the_inbox_before() -> None:
     assert sources(DeliveryState.HANDED_OVER) == {DeliveryState.CONSIGNED}
+
+
+def test_every_delivery_that_has_not_ended_can_expire() -> None:
+    assert sources(DeliveryState.EXPIRED) == set(DeliveryState) - FINAL
 
 
 def test_every_undelivered_state_can_still_reach_the_inbox() -> None:
