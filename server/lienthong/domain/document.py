@@ -153,13 +153,23 @@ class Business:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalContent:
+    """A file's bytes that travel beside the package, which only names them (see edxml/content.py)."""
+
+    sha256: str  #: lower-case hex
+    size: int  #: bytes, at least 1
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestEntry:
-    """edXMLManifest/Reference: a file the package says it carries."""
+    """edXMLManifest/Reference: a file the package says it carries, or names as `external` content."""
 
     content_id: str
     attachment_name: str
     content_type: str | None = None
     description: str | None = None
+    external: ExternalContent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +231,9 @@ class Document:
         business = self.business
         found = [("TraceHeaderList/Bussiness/DocumentId", business.document_id)]
         path = "TraceHeaderList/Bussiness/ReplacementInfoList/ReplacementInfo"
-        found += [(f"{path}[{n}]/DocumentId", item.document_id) for n, item in enumerate(business.replacements, 1)]
+        found += [
+            (f"{path}[{n}]/DocumentId", item.document_id) for n, item in enumerate(business.replacements, 1)
+        ]
         found += [
             (f"MessageHeader/ResponseFor[{n}]/DocumentId", item.document_id)
             for n, item in enumerate(self.response_for, 1)

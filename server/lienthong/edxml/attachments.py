@@ -18,6 +18,7 @@ from lxml import etree
 from lienthong.domain.document import Attachment, Document, Package
 from lienthong.edxml.bounds import Limits
 from lienthong.edxml.fields import Block, whole_text
+from lienthong.edxml.filetypes import HEAD, check_type
 from lienthong.edxml.names import is_element
 from lienthong.edxml.reader import attachment_blocks
 from lienthong.edxml.zipwrap import find_wrapping, unpack
@@ -25,7 +26,9 @@ from lienthong.errors import Code, Refusal
 
 _DEFAULT: Final = Limits()
 _BLANKS = str.maketrans("", "", " \t\r\n")
-_UNSAFE_NAME = re.compile(r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|^[A-Za-z]:[/\\]|[\x00-\x1f\x7f]")
+_UNSAFE_NAME = re.compile(
+    r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|^[A-Za-z]:[/\\]|[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]"
+)
 _MAGIC: Final = (
     (b"%PDF-", "application/pdf"),
     (b"PK\x03\x04", "application/zip"),
@@ -68,14 +71,19 @@ def read_attachments(root: etree._Element, limits: Limits = _DEFAULT) -> Iterato
 
 def check_attachments(root: etree._Element, package: Package, limits: Limits = _DEFAULT) -> None:
     """The guards of `read_attachments`, and the manifest: every Reference has exactly one Attachment with the same
-    ContentId and AttachmentName, and the reverse. Keeps no unpacked bytes.
+    ContentId and AttachmentName, and the reverse; one that names external content has none. No file's bytes prove
+    another kind than its name says. Keeps no unpacked bytes.
 
     Raises:
         Refusal: ATTACHMENT_MISMATCH, ATTACHMENT_BOMB.
     """
     manifest = package.manifest if isinstance(package, Document) else ()
-    named = Counter((entry.content_id, entry.attachment_name) for entry in manifest)
+    inside = [entry for entry in manifest if entry.external is None]
+    named = Counter((entry.content_id, entry.attachment_name) for entry in inside)
     _check_distinct("edXMLManifest/Reference", [entry.content_id for entry in manifest])
+    for number, entry in enumerate(manifest, 1):
+        if entry.external is not None:
+            check_name(entry.attachment_name, f"edXMLManifest/Reference[{number}]/AttachmentName")
     blocks = [_identity(element, index) for index, element in _numbered(root, limits)]
     _check_distinct("AttachmentEncoded/Attachment", [content_id for content_id, _ in blocks])
     carried = Counter(blocks)
@@ -85,8 +93,11 @@ def check_attachments(root: etree._Element, package: Package, limits: Limits = _
         raise _mismatch("AttachmentEncoded", f"not in the manifest: {_list(surplus)}")
     budget = limits.max_unpacked
     for encoded in _encoded(root, limits):
+        head = b""
         for piece in _pieces(encoded, limits, budget):
             budget -= len(piece)
+            head += piece[: HEAD - len(head)]
+        check_type(encoded.name, encoded.content_type, head, encoded.path)
 
 
 def _encoded(root: etree._Element, limits: Limits) -> Iterator[_Encoded]:
@@ -117,9 +128,14 @@ def _identity(element: etree._Element, index: int) -> tuple[str, str]:
     content_id, name = block.text("ContentId"), block.text("AttachmentName")
     if content_id is None or name is None:
         raise _mismatch(block.at("ContentId" if content_id is None else "AttachmentName"), "is missing")
-    if _UNSAFE_NAME.search(name):
-        raise _mismatch(block.at("AttachmentName"), f"unsafe file name {name[:80]!r}")
+    check_name(name, block.at("AttachmentName"))
     return content_id, name
+
+
+def check_name(name: str, path: str) -> None:
+    """Refuse names that climb out of a folder, and those that show as another name than they are (bidi overrides)."""
+    if _UNSAFE_NAME.search(name):
+        raise _mismatch(path, f"unsafe file name {name[:80]!r}")
 
 
 def decode_content(element: etree._Element | None, path: str) -> bytes:

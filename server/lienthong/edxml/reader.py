@@ -29,6 +29,7 @@ from lienthong.domain.document import (
     TraceHeader,
 )
 from lienthong.edxml.bounds import Limits, check_bounds
+from lienthong.edxml.content import read_external
 from lienthong.edxml.fields import Block, invalid, says_something
 from lienthong.edxml.names import EDXML, VARIANTS, is_element, local_name
 from lienthong.errors import Code, Refusal
@@ -288,6 +289,7 @@ def _manifest(envelope: Block) -> tuple[ManifestEntry, ...]:
             attachment_name=block.required("AttachmentName"),
             content_type=block.text("ContentType"),
             description=block.text("Description"),
+            external=read_external(block.element, block.path),
         )
         for block in references.blocks("Reference")
     )

@@ -20,6 +20,7 @@ from lienthong.domain.document import (
     StaffInfo,
     StatusPackage,
 )
+from lienthong.edxml.content import write_external
 from lienthong.edxml.fields import VIETNAM
 from lienthong.edxml.names import ORDER
 from lienthong.edxml.strict import Layout
@@ -209,14 +210,14 @@ def _manifest(out: Layout, package: Document) -> None:
     out.open("edXMLBody")
     out.open("edXMLManifest", ' version="1.0"')
     for entry in package.manifest:
-        _block(
-            out,
-            "Reference",
-            ContentId=entry.content_id,
-            ContentType=entry.content_type,
-            Description=entry.description,
-            AttachmentName=entry.attachment_name,
-        )
+        out.open("Reference")
+        out.leaf("ContentId", entry.content_id)
+        out.leaf("ContentType", entry.content_type)
+        out.leaf("Description", entry.description)
+        out.leaf("AttachmentName", entry.attachment_name)
+        if entry.external is not None:
+            out.foreign(write_external(entry.external, "edXMLManifest/Reference"))
+        out.close()
     out.close()
     out.close()
 

@@ -21,7 +21,7 @@ def check(case: Case) -> Iterator[Finding]:
     package = case.package
     if not isinstance(package, Document) or package.business.type is BusinessType.RECALL:
         return
-    if not attachment_blocks(case.root):
+    if not attachment_blocks(case.root) and all(entry.external is None for entry in package.manifest):
         yield Finding(
             rule=RULE,
             field="AttachmentEncoded",
