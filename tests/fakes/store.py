@@ -8,7 +8,7 @@ store.fail_next("accept", HubFault("disk"), after=True)  # it writes, but its an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -30,28 +30,20 @@ from lienthong.hub.rows import (
     NewDocument,
     Position,
 )
+from lienthong.hub.status_port import ChangeKind
 from lienthong.store.documents import acceptance_event, check_keys
 from lienthong.store.held import EVENTS, STATES
 from lienthong.store.search import fold
 from lienthong.store.tables import storable
 from tests.fakes.failing import may_fail
-from tests.fakes.store_directory import FakeDirectoryStore
+from tests.fakes.store_status import FakeStatusStore, Kept
 
 
-@dataclass
-class _Document:
-    row: DocumentRow
-    deliveries: dict[str, DeliveryRow] = field(default_factory=dict)  # by recipient, in the sender's order
-    hops: dict[str, HopRow] = field(default_factory=dict)  # by node
-    evidence: list[EvidenceRow] = field(default_factory=list)
-
-
-class FakeStore(FakeDirectoryStore):
+class FakeStore(FakeStatusStore):
     """The `Store` port on dictionaries. Methods never wait inside, so each is one transaction."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._documents: dict[str, _Document] = {}
         self._held: dict[str, HeldRow] = {}
 
     async def close(self) -> None:
@@ -71,7 +63,7 @@ class FakeStore(FakeDirectoryStore):
                 return known.row
         own = {f.name for f in fields(DocumentRow)} - {"published_at"}
         row = DocumentRow(**{name: getattr(document, name) for name in own}, published_at=None)
-        kept = _Document(row)
+        kept = Kept(row)
         for new in document.deliveries:
             assert new.recipient not in kept.deliveries, "a recipient stands twice"
             kept.deliveries[new.recipient] = DeliveryRow(
@@ -96,11 +88,13 @@ class FakeStore(FakeDirectoryStore):
                 xml=document.acceptance,
             )
         )
+        done = self._check_business(document)
         self._documents[document.id] = kept
+        self._apply_business(document, done)
         self._events.append(acceptance_event(document))
         return row
 
-    def _newest(self, keep: Callable[[_Document], bool]) -> list[_Document]:
+    def _newest(self, keep: Callable[[Kept], bool]) -> list[Kept]:
         found = [known for known in self._documents.values() if keep(known)]
         return sorted(found, key=lambda known: (known.row.accepted_at, known.row.id), reverse=True)
 
@@ -185,7 +179,7 @@ class FakeStore(FakeDirectoryStore):
 
     def _shift(
         self,
-        known: _Document | None,
+        known: Kept | None,
         recipients: Iterable[str] | None,
         state: DeliveryState,
         at: datetime,
@@ -211,6 +205,7 @@ class FakeStore(FakeDirectoryStore):
         } | values
         for recipient in moved:
             known.deliveries[recipient] = replace(known.deliveries[recipient], **changed)
+        self._note(known.row.id, moved, ChangeKind.STATE, state, changed["error_detail"], at)
         return moved
 
     @may_fail
@@ -237,10 +232,10 @@ class FakeStore(FakeDirectoryStore):
         self._log_hop(hop, "hop.recorded", detail)
         return hop
 
-    def _consign(self, known: _Document, hop: HopRow, consignment: Consignment) -> None:
+    def _consign(self, known: Kept, hop: HopRow, consignment: Consignment) -> None:
         recipient, at = consignment.recipient, consignment.at
         if self._shift(known, [recipient], DeliveryState.CONSIGNED, at, consigned_at=at, node=hop.node):
-            self._keep(known, EvidenceKind.CONTENT_CONSIGNMENT, recipient, at, consignment.evidence)
+            known.keep(EvidenceKind.CONTENT_CONSIGNMENT, recipient, at, consignment.evidence)
             self._events.append(
                 EventRow(
                     at=at,
@@ -250,12 +245,6 @@ class FakeStore(FakeDirectoryStore):
                     subject=recipient,
                 )
             )
-
-    @staticmethod
-    def _keep(known: _Document, kind: EvidenceKind, recipient: str, at: datetime, xml: bytes) -> None:
-        if not any((e.kind, e.recipient) == (kind, recipient) for e in known.evidence):
-            row = EvidenceRow(document_id=known.row.id, kind=kind, recipient=recipient, at=at, xml=xml)
-            known.evidence.append(row)
 
     def _log_hop(self, hop: HopRow, kind: str, detail: dict[str, Any]) -> None:
         self._events.append(
@@ -289,7 +278,7 @@ class FakeStore(FakeDirectoryStore):
         known = self._documents[row.document_id]
         target = DeliveryState.HANDED_OVER
         if self._shift(known, [row.recipient], target, at, handed_over_at=at):
-            self._keep(known, EvidenceKind.CONTENT_HANDOVER, row.recipient, at, evidence)
+            known.keep(EvidenceKind.CONTENT_HANDOVER, row.recipient, at, evidence)
             self._events.append(
                 EventRow(
                     at=at,
@@ -337,7 +326,7 @@ class FakeStore(FakeDirectoryStore):
         moved = self._shift(known, recipients, state, event.at, unchanged, **changed)
         for row in evidence:
             if known is not None and row.recipient in moved:
-                self._keep(known, row.kind, row.recipient, row.at, row.xml)
+                known.keep(row.kind, row.recipient, row.at, row.xml)
         if moved:
             detail = {**event.detail, "state": state, "recipients": moved}
             self._events.append(replace(event, detail=detail))
@@ -428,7 +417,7 @@ class FakeStore(FakeDirectoryStore):
         return closed
 
 
-def _matches(known: _Document, query: DocumentQuery) -> bool:
+def _matches(known: Kept, query: DocumentQuery) -> bool:
     row = known.row
     text = fold(query.text or "")
     said = fold(f"{row.code_number or ''}/{row.code_notation or ''} {row.subject}")

@@ -32,6 +32,7 @@ from lienthong.hub.rows import (
     NewDocument,
     Position,
 )
+from lienthong.hub.status_port import StatusStore
 
 Clock = Callable[[], datetime]
 
@@ -213,7 +214,7 @@ class EventStore(Protocol):
         ...
 
 
-class Store(DocumentStore, DirectoryStore, HeldStore, EventStore, Protocol):
+class Store(DocumentStore, DirectoryStore, HeldStore, EventStore, StatusStore, Protocol):
     """All of it, on one database."""
 
     async def close(self) -> None:

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane, PackageKind
 from lienthong.domain.evidence import EvidenceKind, Verdict
 from lienthong.errors import Code
+
+if TYPE_CHECKING:
+    from lienthong.hub.status_port import NewRequest, NewStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,8 @@ class NewDocument:
     accepted_at: datetime
     deliveries: tuple[NewDelivery, ...]
     acceptance: bytes  #: the signed SubmissionAcceptance
+    status: NewStatus | None = None  #: what a status package says of an earlier document
+    requests: tuple[NewRequest, ...] = ()  #: what the package asks about earlier documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,7 @@ class DeliveryRow:
     consigned_at: datetime | None
     handed_over_at: datetime | None
     node: str = ""  #: the last node that had it: the first node, then that of its newest hop
+    status_at: datetime | None = None  #: when the recipient says it reached `status`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

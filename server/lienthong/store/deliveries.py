@@ -21,7 +21,8 @@ from lienthong.domain.document import Lane
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.errors import Code, Refusal
 from lienthong.hub.rows import DeliveryRow, DocumentRow, EventRow, EvidenceRow, InboxItem, Position
-from lienthong.store import events, rows, tables
+from lienthong.hub.status_port import ChangeKind
+from lienthong.store import changes, events, rows, tables
 from lienthong.store.database import insert_once
 
 docs = tables.documents
@@ -52,7 +53,12 @@ def shift(
     """Move deliveries (all with None) that may legally move to `state`; the recipients moved, in the sender's order."""
     if (recipients is not None and not recipients) or (unchanged is not None and not unchanged):
         return []
-    changed = {"new_state": state, "updated_at": at, "error": None, "error_detail": None} | values
+    changed: dict[str, Any] = {
+        "new_state": state,
+        "updated_at": at,
+        "error": None,
+        "error_detail": None,
+    } | values
     statement = _shift(state, frozenset(changed) - {"new_state"}, named=recipients is not None)
     if unchanged is not None:
         now = sa.tuple_(ways.c.recipient, ways.c.state, ways.c.updated_at)
@@ -62,7 +68,10 @@ def shift(
     found = connection.execute(
         statement, changed | {"of": document_id, "named": sorted(set(recipients or ()))}
     )
-    return [row.recipient for row in sorted(found, key=lambda row: row.position)]
+    moved = [row.recipient for row in sorted(found, key=lambda row: row.position)]
+    detail = changed["error_detail"]
+    changes.note(connection, document_id, moved, kind=ChangeKind.STATE, value=state, detail=detail, at=at)
+    return moved
 
 
 @cache  # building a statement costs more than running it
@@ -114,6 +123,10 @@ def hand_over(connection: Connection, delivery_id: str, evidence: bytes, at: dat
     if row is None:
         raise Refusal(Code.NOT_FOUND, field="delivery_id")
     if moved:
+        kind = ChangeKind.STATE
+        changes.note(
+            connection, row.document_id, [row.recipient], kind=kind, value=target, detail=None, at=at
+        )
         keep_evidence(connection, row.document_id, EvidenceKind.CONTENT_HANDOVER, row.recipient, at, evidence)
         event = EventRow(
             at=at,

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from lienthong.domain.agency import Agency, Directory
 from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.request import RequestState
 from lienthong.errors import Code, HubFault
 from lienthong.hub.rows import (
     CertificateRow,
@@ -25,7 +26,8 @@ from lienthong.hub.rows import (
     NewDocument,
     Position,
 )
-from lienthong.store import deliveries, directory, documents, events, finding, held, hops
+from lienthong.hub.status_port import ChangeRow, RequestRow, StatusRow
+from lienthong.store import business, changes, deliveries, directory, documents, events, finding, held, hops
 from lienthong.store.database import Database
 from lienthong.store.schema import check_schema
 from lienthong.store.search import AgencySearch
@@ -137,6 +139,32 @@ class SqlStore:
 
     async def positions(self) -> list[Position]:  # noqa: D102
         return await self._db.read(deliveries.positions)
+
+    # --- statuses and requests --------------------------------------------------------------------------
+
+    async def sent(self, sender: str, edxml_document_id: str) -> list[DocumentRow]:  # noqa: D102
+        return await self._db.read(business.sent, sender, edxml_document_id)
+
+    async def statuses(self, document_id: str) -> list[StatusRow]:  # noqa: D102
+        return await self._db.read(business.statuses, document_id)
+
+    async def requests(self, document_id: str) -> list[RequestRow]:  # noqa: D102
+        return await self._db.read(business.requests, document_id)
+
+    async def pending_requests(self, limit: int) -> list[RequestRow]:  # noqa: D102
+        return await self._db.read(business.pending_requests, limit)
+
+    async def settle_requests(self, ids: Sequence[str], state: RequestState, at: datetime) -> list[str]:  # noqa: D102
+        return await self._db.write(business.settle_requests, ids, state, at)
+
+    async def stopped(self, document_id: str, recipients: Sequence[str]) -> list[str]:  # noqa: D102
+        return await self._db.read(business.stopped, document_id, recipients)
+
+    async def changes(self, agency: str, *, after: str | None, limit: int) -> list[ChangeRow]:  # noqa: D102
+        return await self._db.read(changes.changes, agency, after=after, limit=limit)
+
+    async def newest_change(self, agency: str) -> str:  # noqa: D102
+        return await self._db.read(changes.newest_change, agency)
 
     # --- directory --------------------------------------------------------------------------------------
 

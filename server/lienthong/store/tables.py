@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from lienthong.domain.delivery import UNDELIVERED
+from lienthong.domain.request import RequestState
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -118,6 +119,7 @@ deliveries = sa.Table(
     sa.Column("error", Key),
     sa.Column("error_detail", Words),
     sa.Column("status", Key),
+    sa.Column("status_at", Instant),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("consigned_at", Instant),
     sa.Column("handed_over_at", Instant),
@@ -184,6 +186,71 @@ events = sa.Table(
     sa.Column("subject", Words),
     sa.Column("detail", Json, nullable=False),
     sa.Index(None, "document_id", "serial"),
+    sqlite_autoincrement=True,
+)
+
+statuses = sa.Table(
+    "statuses",
+    metadata,
+    sa.Column("package_id", Key, sa.ForeignKey("documents.id"), primary_key=True),
+    sa.Column("document_id", Key, sa.ForeignKey("documents.id"), nullable=False),
+    sa.Column("delivery_id", Key, nullable=False),
+    sa.Column("recipient", Key, nullable=False),
+    sa.Column("sender", Key, nullable=False),
+    sa.Column("code", Key, nullable=False),
+    sa.Column("written", Words, nullable=False),
+    sa.Column("said_at", Instant, nullable=False),
+    sa.Column("accepted_at", Instant, nullable=False),
+    sa.Column("step", Key, nullable=False),
+    sa.Column("description", Words),
+    sa.Column("department", Words),
+    sa.Column("staff", Words),
+    sa.Index(None, "document_id", "accepted_at"),
+)
+
+requests = sa.Table(
+    "requests",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("kind", Key, nullable=False),
+    sa.Column("state", Key, nullable=False),
+    sa.Column("package_id", Key, sa.ForeignKey("documents.id"), nullable=False),
+    sa.Column("document_id", Key, sa.ForeignKey("documents.id"), nullable=False),
+    sa.Column("delivery_id", Key, nullable=False),
+    sa.Column("recipient", Key, nullable=False),
+    sa.Column("reason", Words),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("settled_at", Instant),
+    sa.Column("answer_package_id", Key),
+    sa.Column("answer", Words),
+    sa.Index(None, "document_id", "asked_at"),
+    sa.Index(None, "delivery_id", "asked_at"),
+)
+
+pending = requests.c.state == sa.literal_column(f"'{RequestState.PENDING}'", sa.Text)
+sa.Index(
+    "ix_requests_pending",
+    requests.c.asked_at,
+    requests.c.id,
+    sqlite_where=pending,
+    postgresql_where=pending,
+)
+
+changes = sa.Table(
+    "changes",
+    metadata,
+    sa.Column("serial", Serial, primary_key=True, autoincrement=True),
+    sa.Column("written_in", sa.BigInteger, nullable=False),  # the transaction, see store/changes.py
+    sa.Column("document_id", Key, nullable=False),
+    sa.Column("delivery_id", Key, nullable=False),
+    sa.Column("sender", Key, nullable=False),
+    sa.Column("recipient", Key, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("kind", Key, nullable=False),
+    sa.Column("value", Key, nullable=False),
+    sa.Column("detail", Words),
+    sa.Index(None, "sender", "written_in", "serial"),
+    sa.Index(None, "recipient", "written_in", "serial"),
     sqlite_autoincrement=True,
 )
 

@@ -20,6 +20,7 @@ def upgrade() -> None:
     _make_documents()
     _make_deliveries()
     _make_records()
+    _make_business()
     _make_held()
     _make_directory()
     _make_text_index()
@@ -81,6 +82,7 @@ def _make_deliveries() -> None:
         sa.Column("error", KEY, nullable=True),
         sa.Column("error_detail", sa.Text(), nullable=True),
         sa.Column("status", KEY, nullable=True),
+        sa.Column("status_at", sa.BigInteger(), nullable=True),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("consigned_at", sa.BigInteger(), nullable=True),
         sa.Column("handed_over_at", sa.BigInteger(), nullable=True),
@@ -157,6 +159,77 @@ def _make_records() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_events_document_id_serial", "events", ["document_id", "serial"])
+
+
+def _make_business() -> None:
+    op.create_table(
+        "statuses",
+        sa.Column("package_id", KEY, nullable=False),
+        sa.Column("document_id", KEY, nullable=False),
+        sa.Column("delivery_id", KEY, nullable=False),
+        sa.Column("recipient", KEY, nullable=False),
+        sa.Column("sender", KEY, nullable=False),
+        sa.Column("code", KEY, nullable=False),
+        sa.Column("written", sa.Text(), nullable=False),
+        sa.Column("said_at", sa.BigInteger(), nullable=False),
+        sa.Column("accepted_at", sa.BigInteger(), nullable=False),
+        sa.Column("step", KEY, nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("department", sa.Text(), nullable=True),
+        sa.Column("staff", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["package_id"], ["documents.id"], name="fk_statuses_package_id"),
+        sa.ForeignKeyConstraint(["document_id"], ["documents.id"], name="fk_statuses_document_id"),
+        sa.PrimaryKeyConstraint("package_id", name="pk_statuses"),
+    )
+    op.create_index("ix_statuses_document_id_accepted_at", "statuses", ["document_id", "accepted_at"])
+    op.create_table(
+        "requests",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("kind", KEY, nullable=False),
+        sa.Column("state", KEY, nullable=False),
+        sa.Column("package_id", KEY, nullable=False),
+        sa.Column("document_id", KEY, nullable=False),
+        sa.Column("delivery_id", KEY, nullable=False),
+        sa.Column("recipient", KEY, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("answer_package_id", KEY, nullable=True),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["package_id"], ["documents.id"], name="fk_requests_package_id"),
+        sa.ForeignKeyConstraint(["document_id"], ["documents.id"], name="fk_requests_document_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_requests"),
+    )
+    op.create_index("ix_requests_document_id_asked_at", "requests", ["document_id", "asked_at"])
+    op.create_index("ix_requests_delivery_id_asked_at", "requests", ["delivery_id", "asked_at"])
+    op.create_index(
+        "ix_requests_pending",
+        "requests",
+        ["asked_at", "id"],
+        sqlite_where=sa.text("state = 'PENDING'"),
+        postgresql_where=sa.text("state = 'PENDING'"),
+    )
+    _make_changes()
+
+
+def _make_changes() -> None:
+    op.create_table(
+        "changes",
+        sa.Column("serial", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("written_in", sa.BigInteger(), nullable=False),
+        sa.Column("document_id", KEY, nullable=False),
+        sa.Column("delivery_id", KEY, nullable=False),
+        sa.Column("sender", KEY, nullable=False),
+        sa.Column("recipient", KEY, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("kind", KEY, nullable=False),
+        sa.Column("value", KEY, nullable=False),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("serial", name="pk_changes"),
+        sqlite_autoincrement=True,
+    )
+    for side in ("sender", "recipient"):
+        op.create_index(f"ix_changes_{side}_written_in_serial", "changes", [side, "written_in", "serial"])
 
 
 def _make_held() -> None:
