@@ -36,10 +36,11 @@ from lienthong.store.held import EVENTS, STATES
 from lienthong.store.search import fold
 from lienthong.store.tables import storable
 from tests.fakes.failing import may_fail
+from tests.fakes.store_contents import FakeContents
 from tests.fakes.store_status import FakeStatusStore, Kept
 
 
-class FakeStore(FakeStatusStore):
+class FakeStore(FakeContents, FakeStatusStore):
     """The `Store` port on dictionaries. Methods never wait inside, so each is one transaction."""
 
     def __init__(self) -> None:
@@ -90,6 +91,7 @@ class FakeStore(FakeStatusStore):
         )
         done = self._check_business(document)
         self._documents[document.id] = kept
+        self._named[document.id] = document.contents
         self._apply_business(document, done)
         self._events.append(acceptance_event(document))
         return row

@@ -17,6 +17,7 @@ from lienthong.domain.agency import Agency, Directory
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane
 from lienthong.errors import Code
+from lienthong.hub.content_port import ContentStore
 from lienthong.hub.rows import (
     CertificateRow,
     Consignment,
@@ -214,7 +215,7 @@ class EventStore(Protocol):
         ...
 
 
-class Store(DocumentStore, DirectoryStore, HeldStore, EventStore, StatusStore, Protocol):
+class Store(DocumentStore, DirectoryStore, HeldStore, EventStore, StatusStore, ContentStore, Protocol):
     """All of it, on one database."""
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane, PackageKind
 from lienthong.domain.evidence import EvidenceKind, Verdict
 from lienthong.errors import Code
+from lienthong.hub.content_port import DocumentContent
 
 if TYPE_CHECKING:
     from lienthong.hub.status_port import NewRequest, NewStatus
@@ -53,6 +54,7 @@ class NewDocument:
     acceptance: bytes  #: the signed SubmissionAcceptance
     status: NewStatus | None = None  #: what a status package says of an earlier document
     requests: tuple[NewRequest, ...] = ()  #: what the package asks about earlier documents
+    contents: tuple[DocumentContent, ...] = ()  #: external content it names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

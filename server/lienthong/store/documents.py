@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.errors import Code, Refusal
 from lienthong.hub.rows import DocumentRow, EventRow, EvidenceRow, NewDocument
-from lienthong.store import business, events, rows, tables
+from lienthong.store import business, contents, events, rows, tables
 from lienthong.store.database import insert_once
 from lienthong.store.search import fold
 
@@ -51,6 +51,7 @@ def accept(connection: Connection, document: NewDocument) -> DocumentRow:
             "xml": document.acceptance,
         },
     )
+    contents.name(connection, document)
     events.append(connection, acceptance_event(document))
     business.apply(connection, document)
     return DocumentRow(**{name: values[name] for name in own}, published_at=None)

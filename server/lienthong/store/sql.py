@@ -11,6 +11,7 @@ from lienthong.domain.agency import Agency, Directory
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.request import RequestState
 from lienthong.errors import Code, HubFault
+from lienthong.hub.content_port import DocumentContent
 from lienthong.hub.rows import (
     CertificateRow,
     Consignment,
@@ -27,7 +28,18 @@ from lienthong.hub.rows import (
     Position,
 )
 from lienthong.hub.status_port import ChangeRow, RequestRow, StatusRow
-from lienthong.store import business, changes, deliveries, directory, documents, events, finding, held, hops
+from lienthong.store import (
+    business,
+    changes,
+    contents,
+    deliveries,
+    directory,
+    documents,
+    events,
+    finding,
+    held,
+    hops,
+)
 from lienthong.store.database import Database
 from lienthong.store.schema import check_schema
 from lienthong.store.search import AgencySearch
@@ -219,6 +231,26 @@ class SqlStore:
         self, sha256: str, reason: str, at: datetime, *, event: EventRow
     ) -> None:
         await self._db.write(directory.revoke_certificate, sha256, reason, at, event=event)
+
+    # --- external content --------------------------------------------------------------------------------
+
+    async def hold_content(self, agency: str, sha256: str, size: int, at: datetime) -> None:  # noqa: D102
+        await self._db.write(contents.hold, agency, sha256, size, at)
+
+    async def claim_contents(self, agency: str, digests: Sequence[str], at: datetime) -> dict[str, int]:  # noqa: D102
+        return await self._db.write(contents.claim, agency, digests, at)
+
+    async def contents(self, document_id: str) -> list[DocumentContent]:  # noqa: D102
+        return await self._db.read(contents.contents, document_id)
+
+    async def unnamed_content(self, agency: str) -> int:  # noqa: D102
+        return await self._db.read(contents.unnamed, agency)
+
+    async def forget_contents(self, before: datetime) -> list[str]:  # noqa: D102
+        return await self._db.write(contents.forget, before)
+
+    async def content_known(self, sha256: str) -> bool:  # noqa: D102
+        return await self._db.read(contents.known, sha256)
 
     # --- held messages and events -----------------------------------------------------------------------
 

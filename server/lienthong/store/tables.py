@@ -293,6 +293,31 @@ sa.Index(
     postgresql_where=unresolved,
 )
 
+document_contents = sa.Table(
+    "document_contents",
+    metadata,
+    sa.Column("document_id", Key, sa.ForeignKey("documents.id"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),  # in the manifest
+    sa.Column("content_id", Words, nullable=False),
+    sa.Column("name", Words, nullable=False),
+    sa.Column("sha256", Key, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("media_type", Words, nullable=False),
+    sa.Index(None, "sha256", "document_id"),
+)
+
+#: agencies that sent all bytes of a content themselves
+content_holders = sa.Table(
+    "content_holders",
+    metadata,
+    sa.Column("sha256", Key, primary_key=True),
+    sa.Column("agency", Key, primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("at", Instant, nullable=False),  # of the last upload or claim
+    sa.Index(None, "agency", "sha256"),
+    sa.Index(None, "at", "sha256"),
+)
+
 agencies = sa.Table(
     "agencies",
     metadata,

@@ -23,6 +23,7 @@ def upgrade() -> None:
     _make_business()
     _make_held()
     _make_directory()
+    _make_contents()
     _make_text_index()
     op.execute("INSERT INTO directory_versions (id, agencies, whole) VALUES (1, 0, 0)")
 
@@ -307,6 +308,32 @@ def _make_directory() -> None:
         sa.Column("whole", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_directory_versions"),
     )
+
+
+def _make_contents() -> None:
+    op.create_table(
+        "document_contents",
+        sa.Column("document_id", KEY, nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("content_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("sha256", KEY, nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["document_id"], ["documents.id"], name="fk_document_contents_document_id"),
+        sa.PrimaryKeyConstraint("document_id", "position", name="pk_document_contents"),
+    )
+    op.create_index("ix_document_contents_sha256_document_id", "document_contents", ["sha256", "document_id"])
+    op.create_table(
+        "content_holders",
+        sa.Column("sha256", KEY, nullable=False),
+        sa.Column("agency", KEY, nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("sha256", "agency", name="pk_content_holders"),
+    )
+    op.create_index("ix_content_holders_agency_sha256", "content_holders", ["agency", "sha256"])
+    op.create_index("ix_content_holders_at_sha256", "content_holders", ["at", "sha256"])
 
 
 def _make_text_index() -> None:
