@@ -39,11 +39,54 @@ def free_port() -> int:
         return port
 
 
-class Machine:
+def listens(port: int) -> bool:
+    """Whether somebody listens on a loopback port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Commands:
+    """The two command lines on one state folder, as a person or a program would use them."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+
+    def profile(self, code: str) -> Path:
+        """The agency's profile."""
+        return self.state / "agencies" / code / "profile.toml"
+
+    def agency(self, code: str, *words: str | Path, expect: int = 0) -> Any:
+        """`lienthong-agency --json`; what it printed, parsed (a list for several lines)."""
+        return run("lienthong-agency", "--profile", self.profile(code), "--json", *words, expect=expect)
+
+    def operator(self, *words: str | Path, expect: int = 0) -> Any:
+        """`lienthong --json`."""
+        return run("lienthong", "--state", self.state, "--json", *words, expect=expect)
+
+    def inbox(self, code: str) -> list[Any]:
+        """The agency's inbox."""
+        return listed(self.agency(code, "inbox"))
+
+    def until(self, wanted: Callable[[], Any]) -> Any:
+        """Ask again until the answer is true; the answer."""
+        return until(wanted)
+
+    def until_state(self, sender: str, document: str, recipient: str, state: str) -> None:
+        """Wait until the sender sees the delivery in `state`."""
+        until(lambda: self.state_of(sender, document, recipient) == state)
+
+    def state_of(self, sender: str, document: str, recipient: str) -> str:
+        """The delivery's state as `track` tells it to the sender."""
+        deliveries = self.agency(sender, "track", document)["deliveries"]
+        state: str = next(d["state"] for d in deliveries if d["recipient"] == recipient)
+        return state
+
+
+class Machine(Commands):
     """One state folder and the processes on it."""
 
     def __init__(self, state: Path, directory: Path) -> None:
-        self.state = state
+        super().__init__(state)
         self.directory = directory
         self.ready_line = ""
         self._up: subprocess.Popen[str] | None = None
@@ -75,11 +118,7 @@ class Machine:
 
     def until_serving(self) -> None:
         """Wait until the hub's port is open again."""
-        self.until(self._listens)
-
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+        self.until(lambda: listens(self._port))
 
     def kill_all(self) -> None:
         """SIGKILL to the supervisor, which takes everything else with it."""
@@ -109,38 +148,6 @@ class Machine:
         process = self.child(program)
         process.kill()
         process.wait(10)
-
-    # --- command lines ----------------------------------------------------------------------------------
-
-    def profile(self, code: str) -> Path:
-        """The agency's profile."""
-        return self.state / "agencies" / code / "profile.toml"
-
-    def agency(self, code: str, *words: str | Path, expect: int = 0) -> Any:
-        """`lienthong-agency --json`; what it printed, parsed (a list for several lines)."""
-        return run("lienthong-agency", "--profile", self.profile(code), "--json", *words, expect=expect)
-
-    def operator(self, *words: str | Path, expect: int = 0) -> Any:
-        """`lienthong --json`."""
-        return run("lienthong", "--state", self.state, "--json", *words, expect=expect)
-
-    def inbox(self, code: str) -> list[Any]:
-        """The agency's inbox."""
-        return listed(self.agency(code, "inbox"))
-
-    def until(self, wanted: Callable[[], Any]) -> Any:
-        """Ask again until the answer is true; the answer."""
-        return until(wanted)
-
-    def until_state(self, sender: str, document: str, recipient: str, state: str) -> None:
-        """Wait until the sender sees the delivery in `state`."""
-        until(lambda: self.state_of(sender, document, recipient) == state)
-
-    def state_of(self, sender: str, document: str, recipient: str) -> str:
-        """The delivery's state as `track` tells it to the sender."""
-        deliveries = self.agency(sender, "track", document)["deliveries"]
-        state: str = next(d["state"] for d in deliveries if d["recipient"] == recipient)
-        return state
 
 
 def run(program: str, *words: str | Path, expect: int = 0) -> Any:
