@@ -39,6 +39,7 @@ from lienthong.transit import records
 from lienthong_client import mapping
 from lienthong_client.channel import Connection
 from lienthong_client.compose import Draft, compose, province_name
+from lienthong_client.errors import Unproven
 from lienthong_client.profile import Profile
 from lienthong_client.proof import RecordTrust, verify_acceptance, verify_evidence
 from lienthong_client.receive import verify_received
@@ -50,6 +51,7 @@ from lienthong_client.results import (
     InboxItem,
     Received,
     Tracking,
+    Verified,
 )
 from lienthong_client.retry import Retry
 from lienthong_client.transfer import Download, Progress, upload
@@ -89,6 +91,7 @@ class AgencyClient:
         self._retry = retry
         self._limits = limits
         self._clock = clock
+        self._trust_read: tuple[tuple[object, ...], RecordTrust] | None = None
         self._connection = Connection(profile, language=language, connect_timeout=connect_timeout)
 
     @classmethod
@@ -120,25 +123,28 @@ class AgencyClient:
     async def submit(self, document: bytes | Path, *, on_progress: Progress | None = None) -> Accepted:
         """Give signed bytes to the hub exactly as they are; answers when they are durable there.
 
-        The hub's signed acceptance is verified: it names these very bytes. Recipients that cannot be served
-        stand in the result with their error; when none can, the call raises.
+        The hub's signed acceptance is verified: it names these very bytes; `Unproven` when it does not verify.
+        Recipients that cannot be served stand in the result with their error; when none can, the call raises.
         """
         data = document if isinstance(document, bytes) else await asyncio.to_thread(document.read_bytes)
         trust = self._trust
         sha256 = sha256_hex(data)
         response = await self._retry.run(lambda: upload(self._connection, data, sha256, on_progress))
-        accepted = await asyncio.to_thread(
-            verify_acceptance,
-            response.submission_acceptance,
-            document_sha256=sha256,
-            document_id=response.document_id,
-            trust=trust.infrastructure,
-            at=self._clock(),
-        )
+        try:
+            accepted = await asyncio.to_thread(
+                verify_acceptance,
+                response.submission_acceptance,
+                document_sha256=sha256,
+                document_id=response.document_id,
+                trust=trust.infrastructure,
+                at=self._clock(),
+            )
+        except Refusal as refusal:
+            raise Unproven(refusal.code, field=refusal.field, detail=refusal.detail) from refusal
         recipients = tuple(mapping.to_recipient_result(result) for result in response.recipients)
         served = {result.code for result in recipients if result.state is not DeliveryState.REFUSED}
         if not served <= set(accepted.recipients) or accepted.sender != self.profile.agency:
-            raise Refusal(
+            raise Unproven(
                 Code.CHAIN_BROKEN,
                 field="submission_acceptance",
                 detail="the signed acceptance does not say what the answer says",
@@ -237,8 +243,8 @@ class AgencyClient:
         """
         return tuple(read_attachments(received.verified.root, self._limits))
 
-    async def acknowledge(self, received: Received) -> Acknowledged:
-        """End the delivery with our signed ContentHandover for the bytes that were verified."""
+    async def acknowledge(self, received: Verified) -> Acknowledged:
+        """End the delivery with our signed ContentHandover for the bytes that were verified (a `Received`)."""
         now = self._clock()
         handover = ContentHandover(
             document_id=received.document_id,
@@ -294,11 +300,25 @@ class AgencyClient:
         """The profile's key, loaded once. Raises `ProfileError`."""
         return self.profile.signing_key()
 
-    @cached_property
+    @property
+    def limits(self) -> Limits:
+        """What a package may measure."""
+        return self._limits
+
+    def check_keys(self) -> None:
+        """Read key and trust now rather than when they are first needed. Raises `ProfileError`."""
+        _ = self.signing_key, self._trust
+
+    @property
     def _trust(self) -> RecordTrust:
-        return RecordTrust(
-            infrastructure=self.profile.infrastructure_trust(), agencies=self.profile.agency_trust()
-        )
+        """Read again when a file of it changed: revocation lists are renewed every few days."""
+        state = self.profile.trust_state()
+        if self._trust_read is None or self._trust_read[0] != state:
+            trust = RecordTrust(
+                infrastructure=self.profile.infrastructure_trust(), agencies=self.profile.agency_trust()
+            )
+            self._trust_read = (state, trust)
+        return self._trust_read[1]
 
     async def _evidence_items(self, document: str) -> tuple[EvidenceItem, ...]:
         request = exchange_pb2.GetEvidenceRequest(document=document)

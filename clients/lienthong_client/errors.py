@@ -34,6 +34,13 @@ class Misuse(Refusal):
         return self.detail or super().message(language)
 
 
+class Unproven(Refusal):
+    """The hub said yes, but its signed acceptance does not verify: the document may be on its way.
+
+    Not the document's fault, and no reason to make another one: submit the same bytes again.
+    """
+
+
 class Unreachable(LienthongError):
     """No hub answered at `address`: nothing is known about what it did, so repeat only what may be repeated.
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from lienthong.domain.document import Attachment
 from lienthong.domain.evidence import EvidenceKind
-from lienthong_client.results import EvidenceItem
+from lienthong.errors import Code
+from lienthong_client.errors import Misuse
+from lienthong_client.results import EvidenceItem, Received
 
 _MAX_NAME = 200  # bytes of UTF-8; common file systems allow 255
 _FORBIDDEN = frozenset('<>:"|?*')  # not allowed on Windows shares
@@ -50,6 +52,30 @@ def save_evidence(folder: Path, items: Iterable[EvidenceItem]) -> list[Path]:
         name = f"{number:02}-{item.kind}" + (f"-{whose}" if whose else "")
         paths.append(save(folder, safe_name(f"{name}.xml"), item.xml))
     return paths
+
+
+def save_received(
+    folder: Path, received: Received, attachments: Iterable[Attachment]
+) -> dict[str, str | list[str]]:
+    """document.edxml (the exact signed bytes), attachments/ and evidence/ under `folder`; the paths.
+
+    Raises `Misuse` when another document lies there, OSError.
+    """
+    document = folder / "document.edxml"
+    if document.exists() and document.read_bytes() != received.data:
+        raise Misuse(
+            Code.ARGUMENT_INVALID, field=str(document), detail="holds another document; choose another folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    document.write_bytes(received.data)
+    files = list(attachments)
+    saved = save_files(folder / "attachments", files) if files else []
+    records = save_evidence(folder / "evidence", received.evidence)
+    return {
+        "document": str(document),
+        "attachments": [str(path) for path in saved],
+        "evidence": [str(path) for path in records],
+    }
 
 
 def save(folder: Path, name: str, content: bytes) -> Path:

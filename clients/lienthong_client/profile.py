@@ -99,6 +99,11 @@ class Profile:
         """Whom we believe about the hub's and the relays' records."""
         return self._trust(self.infrastructure_anchors, "[trust] infrastructure")
 
+    def trust_state(self) -> tuple[object, ...]:
+        """Changes when a file of the trust does."""
+        files = (*self.agency_anchors, *self.infrastructure_anchors, *self.crls)
+        return tuple((file, *_stamp(file)) for file in files)
+
     def _trust(self, anchors: tuple[Path, ...], key: str) -> Trust:
         if not anchors:
             raise self.wrong(key, "missing: nothing can be verified without anchors")
@@ -119,6 +124,14 @@ class Profile:
     def wrong(self, key: str, detail: str) -> ProfileError:
         """The error for a key of this profile."""
         return ProfileError(Code.ARGUMENT_INVALID, field=f"{self.path}: {key}", detail=detail)
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    try:
+        found = file.stat()
+    except OSError:
+        return ()  # reading it will say why
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
 class _Reader:

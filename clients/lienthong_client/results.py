@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Package
@@ -71,6 +72,22 @@ class InboxItem:
     delivery_id: str
     document: DocumentSummary
     consigned_at: datetime | None
+
+
+class Verified(Protocol):
+    """What a receipt is signed for: a `Received`, or what a program kept of one it verified before."""
+
+    @property
+    def delivery_id(self) -> str:
+        """Whose end the receipt is."""
+
+    @property
+    def document_id(self) -> str:
+        """The hub's id of the document."""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the bytes that were verified."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

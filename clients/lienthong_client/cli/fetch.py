@@ -8,13 +8,11 @@ from typing import Annotated
 import typer
 
 from lienthong.domain.document import Attachment, Document
-from lienthong.errors import Code
 from lienthong_client.cli import shapes
 from lienthong_client.cli.output import Output, holder_of, local_time, styled
 from lienthong_client.cli.session import session_of
 from lienthong_client.client import AgencyClient
-from lienthong_client.errors import Misuse
-from lienthong_client.files import save_evidence, save_files
+from lienthong_client.files import save_received
 from lienthong_client.proof import Proof
 from lienthong_client.results import Received
 
@@ -45,28 +43,11 @@ def fetch(
 
     with session.output.progress("fetching") as on_progress:
         received, attachments = session.run(work)
-    files = _write(folder, received, attachments)
+    files = save_received(folder, received, attachments)
     if session.output.as_json:
         session.output.json(shapes.received(received, files))
         return
     _tell(received, files, session.output)
-
-
-def _write(folder: Path, received: Received, attachments: list[Attachment]) -> shapes.Json:
-    document = folder / "document.edxml"
-    if document.exists() and document.read_bytes() != received.data:
-        raise Misuse(
-            Code.ARGUMENT_INVALID, field=str(document), detail="holds another document; choose another folder"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    document.write_bytes(received.data)
-    saved = save_files(folder / "attachments", attachments) if attachments else []
-    records = save_evidence(folder / "evidence", received.evidence)
-    return {
-        "document": str(document),
-        "attachments": [str(path) for path in saved],
-        "evidence": [str(path) for path in records],
-    }
 
 
 def _tell(received: Received, files: shapes.Json, output: Output) -> None:

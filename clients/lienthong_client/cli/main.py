@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from lienthong_client.cli import ack, agencies, evidence, fetch, inbox, send, sign, submit, track, verify
+from lienthong_client.cli import (
+    ack,
+    agencies,
+    agent,
+    evidence,
+    fetch,
+    inbox,
+    send,
+    sign,
+    submit,
+    track,
+    verify,
+)
 from lienthong_client.cli.output import Output
 from lienthong_client.cli.program import ListCommand, Program, fold
 from lienthong_client.cli.session import Session
@@ -90,6 +102,7 @@ app.command("ack", epilog=fold(ack.EPILOG))(ack.ack)
 app.command("track", epilog=fold(track.EPILOG))(track.track)
 app.command("verify", epilog=fold(verify.EPILOG))(verify.verify)
 app.command("evidence", epilog=fold(evidence.EPILOG))(evidence.evidence)
+app.command("agent", epilog=fold(agent.EPILOG))(agent.agent)
 app.add_typer(agencies.app, name="agencies")
 
 

@@ -1,0 +1,107 @@
+"""What does the small YAML beside a PDF say? A letter: whom it is for, what it is about, which files belong to it.
+
+    to: [H48.11, H48.36.02]
+    subject: Mời họp giao ban tháng 3
+    code: 12/UBND-VP          # number and notation out of the office's register
+    type: GM                  # and priority, content, due, promulgated, place, signer, position, competence
+    files: [thu-moi.pdf, phu-luc.xlsx]      # when absent: the files of the same name
+
+Read with PyYAML's base loader: text, lists and mappings only, so that `12/3` stays text and nothing is ever built.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import yaml
+
+from lienthong.errors import Code
+from lienthong_client.compose import Draft, DraftError, File, find_priority
+from lienthong_client.profile import SenderDefaults
+
+LONGEST = 65_536  # bytes
+_TEXTS = ("subject", "code", "type", "priority", "content", "place", "signer", "position", "competence")
+_DATES = ("due", "promulgated")
+_LISTS = ("to", "files")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A YAML file that was read. `files` is None when it names none."""
+
+    values: dict[str, Any]
+
+    @property
+    def files(self) -> tuple[str, ...] | None:
+        """The names of the files that belong to it, in NFC."""
+        named: tuple[str, ...] | None = self.values.get("files")
+        return named
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The codes under `to`."""
+        codes: tuple[str, ...] = self.values["to"]
+        return codes
+
+    def draft(self, files: Sequence[File], defaults: SenderDefaults) -> Draft:
+        """The draft `AgencyClient.compose` takes; what the letter leaves open comes from the profile."""
+        values = {key: value for key, value in self.values.items() if key not in ("files", "priority")}
+        for key in ("place", "signer", "position", "competence"):
+            values.setdefault(key, getattr(defaults, key))
+        return Draft(**values, priority=find_priority(self.values.get("priority", "normal")), files=files)
+
+
+def read_letter(data: bytes) -> Letter:
+    """Raises `DraftError` with the key that is wrong."""
+    if len(data) > LONGEST:
+        raise _wrong("", f"is longer than {LONGEST} bytes")
+    try:
+        table = yaml.load(data.decode("utf-8-sig"), Loader=yaml.BaseLoader)  # noqa: S506 - builds text only
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise _wrong("", f"is not YAML: {error}") from error
+    if not isinstance(table, dict):
+        raise _wrong("", "is not a mapping such as `subject: Mời họp`")
+    values = {key: _value(key, value) for key, value in table.items() if value not in ("", None)}
+    for key in ("to", "subject"):
+        if not values.get(key):
+            raise _wrong(key, "missing")
+    find_priority(values.get("priority", "normal"))
+    return Letter(values)
+
+
+def _value(key: Any, value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+    if key in _LISTS:
+        return _list(key, value)
+    if key not in _TEXTS + _DATES:
+        raise _wrong(str(key), f"unknown; known are {', '.join(_LISTS + _TEXTS + _DATES)}")
+    if not isinstance(value, str):
+        raise _wrong(key, "must be text")
+    if key in _TEXTS:
+        return value
+    try:
+        return date.fromisoformat(value.strip())
+    except ValueError:
+        raise _wrong(key, f"{value!r} is not a date such as 2026-03-31") from None
+
+
+def _list(key: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise _wrong(key, "must be a list of texts")
+    if key == "to":
+        return tuple(code.strip() for item in items for code in item.split(",") if code.strip())
+    names = tuple(unicodedata.normalize("NFC", item) for item in items)
+    for name in names:
+        if not name or name.startswith(".") or "/" in name or "\\" in name or "\0" in name:
+            raise _wrong(key, f"{name!r} is not the plain name of a file in the outbox")
+    if len(set(names)) < len(names):
+        raise _wrong(key, "names a file twice")
+    return names
+
+
+def _wrong(key: str, detail: str) -> DraftError:
+    return DraftError(Code.ARGUMENT_INVALID, field=key or "yaml", detail=detail)
