@@ -64,7 +64,9 @@ class HopRecord:
     signer_sha256: str  #: SHA-256 of the sender's signing certificate (DER), hex
     next: tuple[Branch, ...]  #: sorted by node; empty at the end of every branch
     delivered: bool  #: the node is itself a recipient
-    previous_digest: str  #: SHA-256 hex of the previous record's bytes; of the SubmissionAcceptance for sequence 1
+    previous_digest: (
+        str  #: SHA-256 hex of the previous record's bytes; of the SubmissionAcceptance for sequence 1
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
