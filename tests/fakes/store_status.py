@@ -24,7 +24,7 @@ class Kept:
 
     row: DocumentRow
     deliveries: dict[str, DeliveryRow] = field(default_factory=dict)  # by recipient, in the sender's order
-    hops: dict[str, HopRow] = field(default_factory=dict)  # by node
+    hops: dict[tuple[str, str], list[HopRow]] = field(default_factory=dict)  # by node and record before
     evidence: list[EvidenceRow] = field(default_factory=list)
 
     def keep(self, kind: EvidenceKind, recipient: str, at: datetime, xml: bytes) -> None:
@@ -152,7 +152,7 @@ class FakeStatusStore(FakeDirectoryStore):
 
     @may_fail
     async def requests(self, document_id: str) -> list[RequestRow]:
-        found = [row for row in self._requests if row.document_id == document_id]
+        found = [row for row in self._requests if document_id in (row.document_id, row.package_id)]
         return sorted(found, key=lambda row: (row.asked_at, row.id))
 
     @may_fail

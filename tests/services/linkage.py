@@ -113,7 +113,7 @@ class Linkage:
         )
         self.hub, self.administration = parts.hub, parts.administration
         self.dispatcher, self.reconciler = parts.dispatcher, parts.reconciler
-        await self.broker.subscribe(parts.inbox.notified)
+        await self.broker.subscribe(parts.notified)
         await self.broker.collect_dead(parts.dead_letters.handle)
         group.create_task(self.dispatcher.run(self._stop))
 

@@ -84,7 +84,7 @@ async def run_hub(settings: Settings) -> None:
         parts = _assemble(settings, store, blobs, broker, knowledge)
         server = _server(settings, parts.hub, parts.administration)
         attach = (
-            lambda: broker.subscribe(parts.inbox.notified),
+            lambda: broker.subscribe(parts.notified),
             lambda: broker.collect_dead(parts.dead_letters.handle),
         )
         _serve_metrics(settings.hub.metrics_listen, stack)

@@ -3,9 +3,11 @@
  1. size, hardened parse, signature, certificate path and revocation, signer is the sender (`signing.verify`)
  2. the sender is the caller                     CALLER_NOT_SENDER
  3. attachments match and are safe               ATTACHMENT_MISMATCH, ATTACHMENT_BOMB
+    external content is here (`content.py`; after 5: what was accepted once needs no second look)
  4. business rules                               RULE_VIOLATED with the rule and the field
  5. duplicate: same bytes get the first answer   DOCUMENT_CONFLICT for other bytes under the same id
  6. recipients: a bad one fails alone; if none is left, the first one's refusal is the answer
+ 6a. what it says or asks about earlier documents    STATUS_ILLEGAL (business.py; judged again in the commit)
  7. payload synced to the blob store, then ONE commit: document, deliveries, evidence, event
 Only then is the signed SubmissionAcceptance given out. Publishing comes after, see `dispatch.py`.
 """
@@ -13,7 +15,7 @@ Only then is the signed SubmissionAcceptance given out. Publishing comes after, 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,11 +25,14 @@ from lienthong.domain.evidence import EvidenceKind, SubmissionAcceptance
 from lienthong.domain.ids import new_id
 from lienthong.edxml.attachments import check_attachments
 from lienthong.edxml.bounds import Limits
-from lienthong.edxml.rules import check_rules
+from lienthong.edxml.rules import Finding, check_rules
 from lienthong.errors import Code, Refusal
+from lienthong.hub.business import Business
+from lienthong.hub.content import ContentDesk, named_contents
 from lienthong.hub.dispatch import Dispatcher
 from lienthong.hub.identity import Caller
 from lienthong.hub.ports import Blobs, Clock, Store
+from lienthong.hub.recall import Recalls
 from lienthong.hub.rows import DeliveryRow, DocumentRow, NewDelivery, NewDocument
 from lienthong.hub.verification import Verification
 from lienthong.routing.plan import Recipient, resolve_recipients
@@ -47,6 +52,7 @@ class Submission:
     deliveries: list[DeliveryRow]
     acceptance: bytes = field(repr=False)  #: the signed SubmissionAcceptance
     repeated: bool  #: these bytes were accepted before
+    warnings: tuple[Finding, ...] = ()  #: what the sender should know; the package is carried all the same
 
 
 def identity_of(document: VerifiedDocument) -> str:
@@ -69,16 +75,21 @@ class Acceptance:
         *,
         store: Store,
         blobs: Blobs,
+        content: ContentDesk,
         verification: Verification,
         dispatcher: Dispatcher,
         key: SigningKey,
         clock: Clock,
         limits: Limits,
+        recalls: Recalls,
     ) -> None:
         self._store = store
         self._blobs = blobs
+        self.content = content
         self._verification = verification
         self._dispatcher = dispatcher
+        self._business = Business(store)
+        self._recalls = recalls
         self._key = key
         self._clock = clock
         self._limits = limits
@@ -89,29 +100,36 @@ class Acceptance:
         document, snapshot = await self._verification.package(data)  # (1)
         if document.sender != agency:  # (2)
             raise Refusal(Code.CALLER_NOT_SENDER, field="MessageHeader/From/OrganId", detail=document.sender)
-        await asyncio.to_thread(self._check_content, document)  # (3) (4)
+        warnings = await asyncio.to_thread(self._check_content, document)  # (3) (4)
         identity = identity_of(document)
         earlier = await self._store.find_identity(identity)  # (5)
         if earlier is not None:
             return await self._repeat(earlier, document)
+        await self.content.require(document.sender, document.package)  # (3)
         recipients = resolve_recipients(document, snapshot.directory)  # (6)
+        served = [r.code for r in recipients if r.refusal is None]
+        effects = await self._business.effects(document, served, snapshot.directory)
+        recipients = [replace(r, refusal=r.refusal or effects.refused.get(r.code)) for r in recipients]
         accepted = tuple(sorted(r.code for r in recipients if r.refusal is None))
         if not accepted:
             raise recipients[0].refusal or Refusal(Code.RECIPIENT_UNKNOWN, field="MessageHeader/To")
         new = await asyncio.to_thread(self._new_document, document, identity, recipients, accepted)
+        new = replace(new, status=effects.status, requests=effects.requests)
         await self._blobs.put(document.sha256, data)  # (7)
         row = await self._store.accept(new)
         if row.id != new.id:  # another upload of the same bytes was quicker
             return await self._repeat(row, document)
         self._dispatcher.enqueue(row, new.acceptance, data)
+        await self._recalls.follow(new, effects.warnings)
         return Submission(
             document=row,
             deliveries=await self._store.deliveries(row.id),
             acceptance=new.acceptance,
             repeated=False,
+            warnings=(*warnings, *effects.warnings),
         )
 
-    def _check_content(self, document: VerifiedDocument) -> None:
+    def _check_content(self, document: VerifiedDocument) -> tuple[Finding, ...]:
         check_attachments(document.root, document.package, self._limits)
         today = self._clock().astimezone(VIETNAM).date()
         findings = check_rules(document.package, document.root, today=today, limits=self._limits)
@@ -119,6 +137,7 @@ class Acceptance:
             if finding.blocking:
                 detail = f"{finding.rule}: {finding.detail_vi} / {finding.detail_en}"
                 raise Refusal(Code.RULE_VIOLATED, field=finding.field, detail=detail)
+        return tuple(findings)
 
     async def _repeat(self, earlier: DocumentRow, document: VerifiedDocument) -> Submission:
         if earlier.sha256 != document.sha256:
@@ -164,6 +183,7 @@ class Acceptance:
             accepted_at=now,
             deliveries=tuple(_delivery(recipient) for recipient in recipients),
             acceptance=sign_record(records.write(acceptance), self._key, at=now),
+            contents=named_contents(package),
             **_described(package),
         )
 

@@ -8,11 +8,13 @@ from lienthong.domain.agency import Agency, Directory
 from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
 from lienthong.hub.accept import Acceptance, Submission
+from lienthong.hub.changes import Changes
 from lienthong.hub.identity import Caller
 from lienthong.hub.inbox import Inbox
 from lienthong.hub.knowledge import Knowledge
 from lienthong.hub.ports import Store
 from lienthong.hub.rows import DeliveryRow, DocumentRow, InboxItem
+from lienthong.hub.status_port import ChangeRow
 from lienthong.hub.tracking import EvidenceItem, Tracker, Tracking
 
 __all__ = ["Hub", "Submission", "Tracking"]
@@ -22,12 +24,21 @@ class Hub:
     """The application as its callers see it. Every method raises `Refusal` or `HubFault`, nothing else on purpose."""
 
     def __init__(
-        self, *, store: Store, knowledge: Knowledge, acceptance: Acceptance, inbox: Inbox, max_package: int
+        self,
+        *,
+        store: Store,
+        knowledge: Knowledge,
+        acceptance: Acceptance,
+        inbox: Inbox,
+        changes: Changes,
+        max_package: int,
     ) -> None:
         self._store = store
         self._knowledge = knowledge
         self._acceptance = acceptance
+        self.content = acceptance.content  #: files that travel beside their package
         self._inbox = inbox
+        self._changes = changes
         self._tracker = Tracker(store)
         self.max_package = max_package  #: bytes
 
@@ -75,6 +86,12 @@ class Hub:
     async def evidence(self, caller: Caller, reference: str) -> tuple[DocumentRow, list[EvidenceItem]]:
         """See `Tracker.evidence`."""
         return await self._tracker.evidence(caller, reference)
+
+    def watch_changes(
+        self, caller: Caller, *, after: str | None
+    ) -> AsyncIterator[tuple[str, ChangeRow | None]]:
+        """See `Changes.watch`."""
+        return self._changes.watch(caller, after=after)
 
     async def search_agencies(self, text: str, *, limit: int) -> list[Agency]:
         """By code or words of the name, diacritics ignored."""

@@ -8,12 +8,17 @@ from lienthong.edxml.bounds import Limits
 from lienthong.hub.accept import Acceptance
 from lienthong.hub.administration import Administration
 from lienthong.hub.application import Hub
+from lienthong.hub.changes import Changes
+from lienthong.hub.content import DEFAULT_CONTENT_LIMITS, ContentDesk, ContentLimits
+from lienthong.hub.content_port import Contents
 from lienthong.hub.deadletters import DeadLetters
 from lienthong.hub.dispatch import DEFAULT_INLINE_LIMIT, Dispatcher
+from lienthong.hub.failure import Failures
 from lienthong.hub.held import HeldMessages
 from lienthong.hub.inbox import Inbox
 from lienthong.hub.knowledge import Knowledge
-from lienthong.hub.ports import Blobs, Broker, Clock, Store
+from lienthong.hub.ports import Blobs, Broker, Clock, Notification, Store
+from lienthong.hub.recall import Recalls
 from lienthong.hub.reconcile import Patience, Reconciler
 from lienthong.hub.verification import Verification
 from lienthong.signing.keys import SigningKey
@@ -25,16 +30,25 @@ class HubParts:
 
     hub: Hub
     administration: Administration
-    inbox: Inbox  #: `inbox.notified` takes the relays' notifications
+    content: ContentDesk  #: `content.run` collects what was abandoned
+    inbox: Inbox
+    changes: Changes
+    recalls: Recalls
     dispatcher: Dispatcher
     reconciler: Reconciler
     dead_letters: DeadLetters
+
+    async def notified(self, notification: Notification) -> None:
+        """Takes the notifications of relays and other hubs: subscribe it to the broker."""
+        await self.inbox.notified(notification)
+        await self.changes.notified(notification)
 
 
 def assemble(
     *,
     store: Store,
     blobs: Blobs,
+    contents: Contents,
     broker: Broker,
     knowledge: Knowledge,
     key: SigningKey,
@@ -42,23 +56,34 @@ def assemble(
     limits: Limits,
     patience: Patience,
     inline_limit: int = DEFAULT_INLINE_LIMIT,
+    content_limits: ContentLimits = DEFAULT_CONTENT_LIMITS,
 ) -> HubParts:
     """A hub on these ports. `key` signs its evidence; nothing runs yet."""
     verification = Verification(knowledge, clock, limits)
     dispatcher = Dispatcher(store, blobs, broker, clock, inline_limit=inline_limit)
     reconciler = Reconciler(store, dispatcher, clock, patience)
-    inbox = Inbox(store=store, blobs=blobs, verification=verification, clock=clock)
+    inbox = Inbox(store=store, blobs=blobs, verification=verification, clock=clock, broker=broker)
+    recalls = Recalls(store, broker, Failures(key), clock)
+    content = ContentDesk(store=store, contents=contents, inbox=inbox, clock=clock, limits=content_limits)
     acceptance = Acceptance(
         store=store,
         blobs=blobs,
+        content=content,
         verification=verification,
         dispatcher=dispatcher,
         key=key,
         clock=clock,
         limits=limits,
+        recalls=recalls,
     )
+    changes = Changes(store)
     hub = Hub(
-        store=store, knowledge=knowledge, acceptance=acceptance, inbox=inbox, max_package=limits.max_bytes
+        store=store,
+        knowledge=knowledge,
+        acceptance=acceptance,
+        inbox=inbox,
+        changes=changes,
+        max_package=limits.max_bytes,
     )
     administration = Administration(
         store=store,
@@ -72,7 +97,10 @@ def assemble(
     return HubParts(
         hub=hub,
         administration=administration,
+        content=content,
         inbox=inbox,
+        changes=changes,
+        recalls=recalls,
         dispatcher=dispatcher,
         reconciler=reconciler,
         dead_letters=DeadLetters(store, knowledge, clock),

@@ -7,16 +7,19 @@ from collections.abc import AsyncIterator
 
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.evidence import ContentHandover, EvidenceKind
+from lienthong.domain.request import RequestKind, RequestState
 from lienthong.errors import Code, Refusal
+from lienthong.hub.changes import tell
 from lienthong.hub.identity import Caller
 from lienthong.hub.knowledge import Snapshot
-from lienthong.hub.ports import Blobs, Clock, Notification, Store
+from lienthong.hub.ports import Blobs, Broker, Clock, Notification, Store
 from lienthong.hub.rows import DeliveryRow, InboxItem
 from lienthong.hub.verification import Verification
 from lienthong.signing.verify import verify_record
 from lienthong.transit import records
 
 _PAGE = 200
+_TAKEN_BACK = (RequestKind.RECALL, RequestState.AGREED)
 _READABLE = frozenset({DeliveryState.CONSIGNED, DeliveryState.HANDED_OVER})
 
 
@@ -30,12 +33,14 @@ class Inbox:
         blobs: Blobs,
         verification: Verification,
         clock: Clock,
+        broker: Broker,
         poll_every: float = 5.0,  # seconds; the store is asked this often, whatever notifications were lost
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._verification = verification
         self._clock = clock
+        self._broker = broker
         self._poll_every = poll_every
         self._watchers: dict[str, set[asyncio.Queue[str]]] = {}
 
@@ -123,10 +128,17 @@ class Inbox:
     async def fetch(
         self, caller: Caller, reference: str, *, offset: int
     ) -> tuple[InboxItem, AsyncIterator[bytes]]:
-        """The document's exact bytes from `offset`. STATE_ILLEGAL while it has not arrived."""
+        """The document's exact bytes from `offset`. STATE_ILLEGAL before it arrived and once it was recalled."""
         item = await self.find(caller, reference)
-        if item.delivery.state not in _READABLE:
-            raise Refusal(Code.STATE_ILLEGAL, field="delivery_id", detail=item.delivery.state.value)
+        row = item.delivery
+        if row.state not in _READABLE:
+            reason = f": {row.error_detail}" if row.error_detail else ""
+            raise Refusal(Code.STATE_ILLEGAL, field="delivery_id", detail=f"{row.state}{reason}")
+        for asked in await self._store.requests(item.document.id):
+            if asked.delivery_id == row.id and (asked.kind, asked.state) == _TAKEN_BACK:
+                raise Refusal(
+                    Code.STATE_ILLEGAL, field="delivery_id", detail=f"RECALLED: {asked.reason or '-'}"
+                )
         if not 0 <= offset <= item.document.size:
             raise Refusal(Code.ARGUMENT_INVALID, field="offset", detail=f"0 to {item.document.size}")
         return item, self._blobs.stream(item.document.sha256, offset=offset)
@@ -144,7 +156,9 @@ class Inbox:
             raise Refusal(
                 Code.ARGUMENT_INVALID, field="content_handover", detail="it is for another document or agency"
             )
-        return await self._store.hand_over(item.delivery.id, evidence, self._clock())
+        row = await self._store.hand_over(item.delivery.id, evidence, self._clock())
+        await tell(self._broker, item.document, [row])
+        return row
 
     def _verify_handover(self, now: Snapshot, recipient: str, evidence: bytes) -> ContentHandover:
         kind = EvidenceKind.CONTENT_HANDOVER

@@ -115,7 +115,7 @@ class StatusStore(Protocol):
         ...
 
     async def requests(self, document_id: str) -> list[RequestRow]:
-        """About this document, in the order they were accepted."""
+        """About this document or asked by this package, in the order they were accepted."""
         ...
 
     async def pending_requests(self, limit: int) -> list[RequestRow]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy import Connection, Row, insert, select, update
 
 from lienthong.domain.delivery import DeliveryState
@@ -156,8 +157,9 @@ def statuses(connection: Connection, document_id: str) -> list[StatusRow]:
 
 
 def requests(connection: Connection, document_id: str) -> list[RequestRow]:
-    """In the order they were accepted."""
-    query = select(asked).where(asked.c.document_id == document_id).order_by(asked.c.asked_at, asked.c.id)
+    """About this document or asked by this package, in the order they were accepted."""
+    concerned = sa.or_(asked.c.document_id == document_id, asked.c.package_id == document_id)
+    query = select(asked).where(concerned).order_by(asked.c.asked_at, asked.c.id)
     return [_request(row) for row in connection.execute(query)]
 
 

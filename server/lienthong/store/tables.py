@@ -268,6 +268,7 @@ held = sa.Table(
     sa.Column("message", sa.LargeBinary, nullable=False),
     sa.Column("message_sha256", Key, nullable=False),
     sa.Column("resolved_at", Instant),
+    sa.Index(None, "package_id"),
     sa.Column("resolution", Key),
     sa.Column("reason", Words),
     sa.Column("resolved_by", Words),

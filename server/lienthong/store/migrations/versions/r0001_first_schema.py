@@ -220,6 +220,7 @@ def _make_changes() -> None:
         sa.Column("written_in", sa.BigInteger(), nullable=False),
         sa.Column("document_id", KEY, nullable=False),
         sa.Column("delivery_id", KEY, nullable=False),
+    op.create_index("ix_requests_package_id", "requests", ["package_id"])
         sa.Column("sender", KEY, nullable=False),
         sa.Column("recipient", KEY, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
