@@ -46,6 +46,7 @@ class Code(StrEnum):
     ROUTE_MISSING = "ROUTE_MISSING"
     STATUS_ILLEGAL = "STATUS_ILLEGAL"
     STATE_ILLEGAL = "STATE_ILLEGAL"
+    DEADLINE_PASSED = "DEADLINE_PASSED"
     ARGUMENT_INVALID = "ARGUMENT_INVALID"
     NOT_FOUND = "NOT_FOUND"
     NOT_PERMITTED = "NOT_PERMITTED"
@@ -264,6 +265,15 @@ CATALOGUE: dict[Code, Entry] = {
         "This act is not allowed in the current state",
         "Xem trạng thái hiện tại rồi thử thao tác phù hợp",
         "Look at the current state and choose an act that fits it",
+    ),
+    Code.DEADLINE_PASSED: Entry(
+        "FAILED_PRECONDITION",
+        409,
+        False,
+        "Văn bản không được nhận trước thời hạn",
+        "The document was not received by its deadline",
+        "Liên hệ nơi nhận rồi gửi lại văn bản",
+        "Get in touch with the recipient, then send the document anew",
     ),
     Code.ARGUMENT_INVALID: Entry(
         "INVALID_ARGUMENT",

@@ -37,10 +37,11 @@ from lienthong.store.search import fold
 from lienthong.store.tables import storable
 from tests.fakes.failing import may_fail
 from tests.fakes.store_contents import FakeContents
-from tests.fakes.store_status import FakeStatusStore, Kept
+from tests.fakes.store_receipts import FakeReceiptStore
+from tests.fakes.store_status import Kept
 
 
-class FakeStore(FakeContents, FakeStatusStore):
+class FakeStore(FakeContents, FakeReceiptStore):
     """The `Store` port on dictionaries. Methods never wait inside, so each is one transaction."""
 
     def __init__(self) -> None:
@@ -79,6 +80,7 @@ class FakeStore(FakeContents, FakeStatusStore):
                 consigned_at=None,
                 handed_over_at=None,
                 node=document.first_node,
+                expires_at=new.expires_at,
             )
         kept.evidence.append(
             EvidenceRow(
@@ -236,7 +238,8 @@ class FakeStore(FakeContents, FakeStatusStore):
 
     def _consign(self, known: Kept, hop: HopRow, consignment: Consignment) -> None:
         recipient, at = consignment.recipient, consignment.at
-        if self._shift(known, [recipient], DeliveryState.CONSIGNED, at, consigned_at=at, node=hop.node):
+        placed: dict[str, Any] = {"consigned_at": at, "receipt_due_at": consignment.receipt_due_at, "node": hop.node}
+        if self._shift(known, [recipient], DeliveryState.CONSIGNED, at, **placed):
             known.keep(EvidenceKind.CONTENT_CONSIGNMENT, recipient, at, consignment.evidence)
             self._events.append(
                 EventRow(

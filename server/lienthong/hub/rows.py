@@ -27,6 +27,7 @@ class NewDelivery:
     state: DeliveryState
     error: Code | None = None
     error_detail: str | None = None
+    expires_at: datetime | None = None  #: when it ends, if it has not ended until then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,8 @@ class DeliveryRow:
     consigned_at: datetime | None
     handed_over_at: datetime | None
     node: str = ""  #: the last node that had it: the first node, then that of its newest hop
+    expires_at: datetime | None = None  #: when it ends, if it has not ended until then
+    receipt_due_at: datetime | None = None  #: until when its recipient should have received it; None before the inbox
     status_at: datetime | None = None  #: when the recipient says it reached `status`
 
 
@@ -202,6 +205,7 @@ class Consignment:
     recipient: str
     evidence: bytes
     at: datetime
+    receipt_due_at: datetime | None = None  #: None for a status package: nobody has a duty to receive it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

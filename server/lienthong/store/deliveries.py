@@ -167,11 +167,12 @@ def inbox(connection: Connection, recipient: str, *, after: str | None, limit: i
             raise Refusal(Code.ARGUMENT_INVALID, field="after", detail="not a delivery of this inbox")
         last = sa.tuple_(sa.literal(at, tables.Instant), sa.literal(after, sa.Text))
         query = query.where(sa.tuple_(ways.c.consigned_at, ways.c.id) > last)
+    return [inbox_item(row) for row in connection.execute(query)]
+
+
+def inbox_item(row: sa.Row[Any]) -> InboxItem:
+    """From the columns `rows.DELIVERY`, then `rows.DOCUMENT`."""
     split = len(rows.DELIVERY)
-    return [_inbox_item(row, split) for row in connection.execute(query)]
-
-
-def _inbox_item(row: sa.Row[Any], split: int) -> InboxItem:
     names = [c.name for c in rows.DELIVERY], [c.name for c in rows.DOCUMENT]
     delivery = dict(zip(names[0], row[:split], strict=True))
     document = dict(zip(names[1], row[split:], strict=True))

@@ -94,6 +94,7 @@ def _delivery(document: NewDocument, place: int) -> dict[str, Any]:
         "state": new.state,
         "error": new.error,
         "error_detail": new.error_detail,
+        "expires_at": new.expires_at,
         "updated_at": document.accepted_at,
         "node": document.first_node,
         "lane": document.lane,

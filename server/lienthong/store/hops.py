@@ -55,9 +55,8 @@ def record_hop(
 
 def _consign(connection: Connection, hop: HopRow, consignment: Consignment) -> None:
     recipient, at = consignment.recipient, consignment.at
-    if deliveries.shift(
-        connection, hop.document_id, [recipient], DeliveryState.CONSIGNED, at, consigned_at=at, node=hop.node
-    ):
+    placed: dict[str, Any] = {"consigned_at": at, "receipt_due_at": consignment.receipt_due_at, "node": hop.node}
+    if deliveries.shift(connection, hop.document_id, [recipient], DeliveryState.CONSIGNED, at, **placed):
         kind = EvidenceKind.CONTENT_CONSIGNMENT
         deliveries.keep_evidence(connection, hop.document_id, kind, recipient, at, consignment.evidence)
         event = EventRow(

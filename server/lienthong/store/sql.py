@@ -12,6 +12,7 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.request import RequestState
 from lienthong.errors import Code, HubFault
 from lienthong.hub.content_port import DocumentContent
+from lienthong.hub.receipt_port import FigureRow, OverdueQuery
 from lienthong.hub.rows import (
     CertificateRow,
     Consignment,
@@ -39,6 +40,7 @@ from lienthong.store import (
     finding,
     held,
     hops,
+    receipts,
 )
 from lienthong.store.database import Database
 from lienthong.store.schema import check_schema
@@ -177,6 +179,17 @@ class SqlStore:
 
     async def newest_change(self, agency: str) -> str:  # noqa: D102
         return await self._db.read(changes.newest_change, agency)
+
+    # --- deadlines and duties ---------------------------------------------------------------------------
+
+    async def expired(self, at: datetime, limit: int) -> list[InboxItem]:  # noqa: D102
+        return await self._db.read(receipts.expired, at, limit)
+
+    async def overdue(self, query: OverdueQuery) -> list[InboxItem]:  # noqa: D102
+        return await self._db.read(receipts.overdue, query)
+
+    async def figures(self, since: datetime, until: datetime, at: datetime) -> list[FigureRow]:  # noqa: D102
+        return await self._db.read(receipts.figures, since, until, at)
 
     # --- directory --------------------------------------------------------------------------------------
 

@@ -9,12 +9,13 @@ The migrations build the same schema (a test compares the two) and, beside it, t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from lienthong.domain.delivery import UNDELIVERED
+from lienthong.domain.delivery import FINAL, UNDELIVERED, DeliveryState
 from lienthong.domain.request import RequestState
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -123,6 +124,8 @@ deliveries = sa.Table(
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("consigned_at", Instant),
     sa.Column("handed_over_at", Instant),
+    sa.Column("expires_at", Instant),
+    sa.Column("receipt_due_at", Instant),
     sa.Column("node", Key, nullable=False),  # where it waits: the first node, then that of its newest hop
     sa.Column("lane", Key, nullable=False),  # of the document, for `positions`
     sa.Column("accepted_at", Instant, nullable=False),  # of the document, for the order of `documents`
@@ -150,6 +153,45 @@ sa.Index(
     deliveries.c.document_id,
     sqlite_where=undelivered,
     postgresql_where=undelivered,
+)
+
+
+def _in_state(states: Iterable[str]) -> sa.ColumnElement[bool]:
+    return deliveries.c.state.in_([sa.literal_column(f"'{state}'", sa.Text) for state in sorted(states)])
+
+
+unended = sa.and_(_in_state(set(DeliveryState) - FINAL), deliveries.c.expires_at.is_not(None))
+sa.Index(
+    "ix_deliveries_expiring",
+    deliveries.c.expires_at,
+    deliveries.c.id,
+    sqlite_where=unended,
+    postgresql_where=unended,
+)
+
+with_duty = deliveries.c.receipt_due_at.is_not(None)
+sa.Index(
+    "ix_deliveries_due",
+    deliveries.c.receipt_due_at,
+    deliveries.c.recipient,
+    sqlite_where=with_duty,
+    postgresql_where=with_duty,
+)
+
+#: not received, or later than the duty was; those with time left are among them
+unreceived = sa.and_(
+    with_duty,
+    sa.or_(
+        _in_state({DeliveryState.CONSIGNED, DeliveryState.EXPIRED}),
+        deliveries.c.handed_over_at > deliveries.c.receipt_due_at,
+    ),
+)
+sa.Index(
+    "ix_deliveries_unreceived",
+    deliveries.c.receipt_due_at,
+    deliveries.c.id,
+    sqlite_where=unreceived,
+    postgresql_where=unreceived,
 )
 
 hops = sa.Table(

@@ -19,6 +19,7 @@ def upgrade() -> None:
     """Make everything, in the order of the references."""
     _make_documents()
     _make_deliveries()
+    _index_deadlines()
     _make_records()
     _make_business()
     _make_held()
@@ -87,6 +88,8 @@ def _make_deliveries() -> None:
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("consigned_at", sa.BigInteger(), nullable=True),
         sa.Column("handed_over_at", sa.BigInteger(), nullable=True),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("receipt_due_at", sa.BigInteger(), nullable=True),
         sa.Column("node", KEY, nullable=False),
         sa.Column("lane", KEY, nullable=False),
         sa.Column("accepted_at", sa.BigInteger(), nullable=False),
@@ -121,6 +124,19 @@ def _make_deliveries() -> None:
         sqlite_where=sa.text("state IN ('ACCEPTED', 'IN_TRANSIT')"),
         postgresql_where=sa.text("state IN ('ACCEPTED', 'IN_TRANSIT')"),
     )
+
+
+def _index_deadlines() -> None:
+    unended = "state IN ('ACCEPTED', 'CONSIGNED', 'DEAD', 'IN_TRANSIT', 'QUARANTINED') AND expires_at IS NOT NULL"
+    with_duty = "receipt_due_at IS NOT NULL"
+    unreceived = f"{with_duty} AND (state IN ('CONSIGNED', 'EXPIRED') OR handed_over_at > receipt_due_at)"
+    for name, columns, condition in (
+        ("ix_deliveries_expiring", ["expires_at", "id"], unended),
+        ("ix_deliveries_due", ["receipt_due_at", "recipient"], with_duty),
+        ("ix_deliveries_unreceived", ["receipt_due_at", "id"], unreceived),
+    ):
+        where = sa.text(condition)
+        op.create_index(name, "deliveries", columns, sqlite_where=where, postgresql_where=where)
 
 
 def _make_records() -> None:
