@@ -115,6 +115,17 @@ class LimitSettings(_Section):
     """Calls a caller may make at once before `rate` holds."""
 
 
+class ContentSettings(_Section):
+    """[content]: files that travel beside their package."""
+
+    max_size: Bytes = 10_737_418_240
+    """Bytes of one file."""
+    max_pending: Bytes = 53_687_091_200
+    """Bytes one agency may keep here that no accepted document names yet."""
+    abandoned_after: Seconds = 604_800.0
+    """Age in seconds at which an upload that did not go on, or that no document names, is deleted."""
+
+
 class RelaySettings(_Section):
     """[relay]: the workers that do the nodes' hops."""
 
@@ -161,6 +172,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     trust: TrustSettings = TrustSettings()
     limits: LimitSettings = LimitSettings()
+    content: ContentSettings = ContentSettings()
     relay: RelaySettings = RelaySettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     log: LogSettings = LogSettings()

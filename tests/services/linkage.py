@@ -59,6 +59,7 @@ class Linkage:
         self.world = the_world
         self.store = the_store
         self.blobs = blobs.open_blobs(folder.joinpath("blobs").as_uri())
+        self.contents = blobs.open_contents(folder.joinpath("blobs").as_uri())
         self.topology = Topology(prefix=f"t{uuid.uuid4().hex[:8]}.", retry_delays=(0.2, 0.4))
         self._urls = urls
         self._began = time.monotonic()
@@ -104,6 +105,7 @@ class Linkage:
         parts = assemble(
             store=self.store,
             blobs=self.blobs,
+            contents=self.contents,
             broker=self.broker,
             knowledge=self.knowledge,
             key=self.world.hub_key,

@@ -19,13 +19,14 @@ from lienthong import telemetry
 from lienthong.app.background import declare_nodes, gauge, measured, serve_nodes
 from lienthong.app.readiness import notify, stop_on_signals
 from lienthong.app.trust_files import NodeKeys, TrustFiles
-from lienthong.blobs import open_blobs
+from lienthong.blobs import open_blobs, open_contents
 from lienthong.broker import RabbitBroker
 from lienthong.edxml.bounds import Limits
 from lienthong.errors import HubFault
 from lienthong.hub.administration import Administration
 from lienthong.hub.application import Hub
 from lienthong.hub.assembly import HubParts, assemble
+from lienthong.hub.content import ContentLimits
 from lienthong.hub.knowledge import Knowledge
 from lienthong.hub.ports import Blobs, Broker, Store
 from lienthong.hub.reconcile import Patience
@@ -57,12 +58,18 @@ def _assemble(
     return assemble(
         store=store,
         blobs=blobs,
+        contents=open_contents(settings.blobs.url),
         broker=broker,
         knowledge=knowledge,
         key=SigningKey.from_pem(_read(settings.hub.signing_key)),
         clock=now,
         limits=Limits(max_bytes=settings.limits.max_package),
         inline_limit=settings.limits.inline_bytes,
+        content_limits=ContentLimits(
+            max_size=settings.content.max_size,
+            max_pending=settings.content.max_pending,
+            abandoned_after=settings.content.abandoned_after,
+        ),
         patience=Patience(
             every=settings.reconcile.every,
             unpublished_after=settings.reconcile.unpublished_after,
@@ -94,6 +101,7 @@ async def run_hub(settings: Settings) -> None:
                 knowledge.run(ending, every=settings.trust.refresh_every),
                 parts.dispatcher.run(ending),
                 parts.reconciler.run(ending),
+                parts.content.run(ending),
                 declare_nodes(broker, knowledge, attach, ending),
                 gauge(store, broker, server, ending),
             )

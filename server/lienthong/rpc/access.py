@@ -7,10 +7,11 @@ from typing import Final
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
-from lienthong.api.v1 import admin_pb2, directory_pb2, exchange_pb2
+from lienthong.api.v1 import admin_pb2, content_pb2, directory_pb2, exchange_pb2
 from lienthong.hub.identity import Role
 
 EXCHANGE: Final[str] = exchange_pb2.DESCRIPTOR.services_by_name["ExchangeService"].full_name
+CONTENT: Final[str] = content_pb2.DESCRIPTOR.services_by_name["ContentService"].full_name
 DIRECTORY: Final[str] = directory_pb2.DESCRIPTOR.services_by_name["DirectoryService"].full_name
 ADMIN: Final[str] = admin_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
 HEALTH: Final[str] = health.SERVICE_NAME
@@ -19,6 +20,7 @@ REFLECTION: Final[str] = reflection.SERVICE_NAME
 #: service -> roles; None: any client with a certificate of the transport authority, bound to an agency or not
 ACCESS: Final[dict[str, frozenset[Role] | None]] = {
     EXCHANGE: frozenset({Role.AGENCY}),
+    CONTENT: frozenset({Role.AGENCY}),
     DIRECTORY: frozenset({Role.AGENCY, Role.OPERATOR}),
     ADMIN: frozenset({Role.OPERATOR}),
     HEALTH: None,

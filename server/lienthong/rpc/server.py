@@ -17,10 +17,11 @@ from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from lienthong.api.v1 import admin_pb2_grpc, directory_pb2_grpc, exchange_pb2_grpc
+from lienthong.api.v1 import admin_pb2_grpc, content_pb2_grpc, directory_pb2_grpc, exchange_pb2_grpc
 from lienthong.errors import HubFault
 from lienthong.rpc.access import ACCESS
 from lienthong.rpc.admin import AdminService
+from lienthong.rpc.content import ContentService
 from lienthong.rpc.directory import DirectoryService
 from lienthong.rpc.exchange import ExchangeService
 from lienthong.rpc.interceptors import Stages
@@ -82,6 +83,8 @@ class RpcServer:
         admin = AdminService(administration, hub)
         # grpcio's generated module is untyped
         exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, self._server)  # type: ignore[no-untyped-call]
+        content = ContentService(hub, limits, metrics)
+        content_pb2_grpc.add_ContentServiceServicer_to_server(content, self._server)  # type: ignore[no-untyped-call]
         directory_pb2_grpc.add_DirectoryServiceServicer_to_server(directory, self._server)  # type: ignore[no-untyped-call]
         admin_pb2_grpc.add_AdminServiceServicer_to_server(admin, self._server)  # type: ignore[no-untyped-call]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

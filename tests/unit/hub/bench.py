@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from lienthong.blobs import open_contents
 from lienthong.domain.agency import Agency, Directory
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane
@@ -70,6 +71,7 @@ class Bench:
         parts = assemble(
             store=self.store,
             blobs=self.blobs,
+            contents=open_contents("memory://"),
             broker=self.broker,
             knowledge=self.knowledge,
             key=self.world.hub_key,
