@@ -159,7 +159,7 @@ async def test_a_genuine_copy_frees_a_held_delivery_even_if_the_hop_is_old(
     assert (await kinds(store, document.id))[-1] == "delivery.resumed"
 
 
-async def test_a_replaced_hop_is_logged_once(store: Store) -> None:
+async def test_a_replaced_hop_is_logged_once_and_the_former_record_stays(store: Store) -> None:
     document = a_document()
     await store.accept(document)
     first = a_hop(document)
@@ -167,12 +167,23 @@ async def test_a_replaced_hop_is_logged_once(store: Store) -> None:
     second = replace(first, record=b"<new/>", digest=sha256_hex(b"<new/>"), received_at=after(7))
     assert await store.replace_hop(second) == second
     assert await store.replace_hop(second) == second
-    assert await store.hops(document.id) == [second]
+    assert await store.hops(document.id) == [first, second]
+    assert await store.record_hop(first, recipients=[], consignment=None) == second
     replaced = [e for e in await store.events(document_id=document.id) if e.kind == "hop.replaced"]
     assert [e.detail["replaced"] for e in replaced] == [first.digest]
     with pytest.raises(Refusal) as refusal:
         await store.replace_hop(a_hop(document, "H48", 2))
     assert refusal.value.code is Code.NOT_FOUND
+
+
+async def test_two_branches_that_meet_at_a_node_are_two_hops(store: Store) -> None:
+    document = a_document()
+    await store.accept(document)
+    one = a_hop(document)
+    other = a_hop(document, record=b"<other/>", digest=sha256_hex(b"<other/>"), previous_digest="0" * 64)
+    assert await store.record_hop(one, recipients=["H48.11"], consignment=None) == one
+    assert await store.record_hop(other, recipients=["H48.02"], consignment=None) == other
+    assert {hop.digest for hop in await store.hops(document.id)} == {one.digest, other.digest}
 
 
 @pytest.mark.parametrize("start", S)

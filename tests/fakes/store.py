@@ -141,7 +141,14 @@ class FakeStore(FakeContents, FakeReceiptStore):
     @may_fail
     async def hops(self, document_id: str) -> list[HopRow]:
         known = self._documents.get(document_id)
-        return [] if known is None else sorted(known.hops.values(), key=lambda hop: (hop.sequence, hop.node))
+        return (
+            []
+            if known is None
+            else sorted(
+                (hop for made in known.hops.values() for hop in made),
+                key=lambda hop: (hop.sequence, hop.node, hop.previous_digest),
+            )
+        )
 
     @may_fail
     async def evidence(self, document_id: str) -> list[EvidenceRow]:
@@ -219,15 +226,15 @@ class FakeStore(FakeContents, FakeReceiptStore):
         known = self._documents.get(hop.document_id)
         if known is None:
             raise Refusal(Code.NOT_FOUND, field="document_id")
-        new = hop.node not in known.hops
-        known.hops.setdefault(hop.node, hop)
+        new = (hop.node, hop.previous_digest) not in known.hops
+        made = known.hops.setdefault((hop.node, hop.previous_digest), [hop])
         if consignment is not None:
             self._consign(known, hop, consignment)
         moved = self._shift(known, recipients, DeliveryState.IN_TRANSIT, hop.received_at)
         if not new:
             if moved:
                 self._log_hop(hop, "delivery.resumed", {"recipients": moved})
-            return known.hops[hop.node]
+            return made[-1]
         for recipient in recipients:
             row = known.deliveries.get(recipient)
             if row is not None and row.state is DeliveryState.IN_TRANSIT:
@@ -238,7 +245,11 @@ class FakeStore(FakeContents, FakeReceiptStore):
 
     def _consign(self, known: Kept, hop: HopRow, consignment: Consignment) -> None:
         recipient, at = consignment.recipient, consignment.at
-        placed: dict[str, Any] = {"consigned_at": at, "receipt_due_at": consignment.receipt_due_at, "node": hop.node}
+        placed: dict[str, Any] = {
+            "consigned_at": at,
+            "receipt_due_at": consignment.receipt_due_at,
+            "node": hop.node,
+        }
         if self._shift(known, [recipient], DeliveryState.CONSIGNED, at, **placed):
             known.keep(EvidenceKind.CONTENT_CONSIGNMENT, recipient, at, consignment.evidence)
             self._events.append(
@@ -266,14 +277,15 @@ class FakeStore(FakeContents, FakeReceiptStore):
     @may_fail
     async def replace_hop(self, hop: HopRow) -> HopRow:
         known = self._documents.get(hop.document_id)
-        if known is None or hop.node not in known.hops:
+        if known is None or (hop.node, hop.previous_digest) not in known.hops:
             raise Refusal(Code.NOT_FOUND, field="node")
-        former = known.hops[hop.node]
+        made = known.hops[hop.node, hop.previous_digest]
+        former = made[-1]
         if former.digest != hop.digest:
-            known.hops[hop.node] = hop
+            made.append(hop)
             detail = {"sequence": hop.sequence, "digest": hop.digest, "replaced": former.digest}
             self._log_hop(hop, "hop.replaced", detail)
-        return known.hops[hop.node]
+        return made[-1]
 
     @may_fail
     async def hand_over(self, delivery_id: str, evidence: bytes, at: datetime) -> DeliveryRow:

@@ -2,15 +2,19 @@
 
 Tiers are data (the text in `Agency.tier`), never an `if`: a province of two tiers is another directory.
 A route is the way up the parents to the lowest common agency and down again.
+
+What the store keeps holds for all time: when an agency begins and ends, and what changes about it on which day.
+`Directory.at(day)` is the directory as it stands on one day (of Vietnam); routing and checks only ever see that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TypeVar
 
 from lienthong.errors import Code, Refusal
 
@@ -21,6 +25,7 @@ class AgencyStatus(StrEnum):
     ACTIVE = "active"
     LOCKED = "locked"
     CLOSED = "closed"
+    PLANNED = "planned"  #: before `valid_from`: only ever the answer for a day, never stored
 
 
 class Environment(StrEnum):
@@ -28,6 +33,17 @@ class Environment(StrEnum):
 
     PRODUCTION = "production"
     TEST = "test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatedChange:
+    """What is otherwise about an agency from a day on. None: stays as it was. An agency ends by `valid_to`."""
+
+    on: date  #: the first day it holds
+    name: str | None = None
+    tier: str | None = None
+    parent: str | None = None
+    status: AgencyStatus | None = None  #: active or locked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +57,42 @@ class Agency:
     aliases: tuple[str, ...] = ()  #: other code forms of the same agency
     status: AgencyStatus = AgencyStatus.ACTIVE
     successors: tuple[str, ...] = ()
-    valid_from: date | None = None
-    valid_to: date | None = None
+    valid_from: date | None = None  #: first day
+    valid_to: date | None = None  #: last day; closed from the next one on
     environment: Environment = Environment.PRODUCTION
+    changes: tuple[
+        DatedChange, ...
+    ] = ()  #: of days to come, in order; days that came are kept until replaced
+
+    def at(self, day: date) -> Agency:
+        """The agency as it stands on `day`; `changes` are those still to come."""
+        due = tuple(change for change in self.changes if change.on <= day)
+        status = self.status
+        for change in due:
+            status = change.status or status
+        if self.status is AgencyStatus.CLOSED or (self.valid_to is not None and day > self.valid_to):
+            status = AgencyStatus.CLOSED
+        elif self.valid_from is not None and day < self.valid_from:
+            status = AgencyStatus.PLANNED
+        if not due and status is self.status:
+            return self
+        return replace(
+            self,
+            name=_last((change.name for change in due), self.name),
+            tier=_last((change.tier for change in due), self.tier),
+            parent=_last((change.parent for change in due), self.parent),
+            status=status,
+            changes=self.changes[len(due) :],
+        )
+
+
+_T = TypeVar("_T")
+
+
+def _last(values: Iterable[_T | None], otherwise: _T) -> _T:
+    for value in values:
+        otherwise = otherwise if value is None else value
+    return otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +105,10 @@ class Directory:
 
     @classmethod
     def of(cls, agencies: Iterable[Agency], *, version: int = 0) -> Directory:
-        """Index `agencies`; raises `Refusal` ARGUMENT_INVALID for a double code, unknown parent or a cycle."""
+        """Index `agencies`; raises `Refusal` ARGUMENT_INVALID for a double code, unknown parent or a cycle.
+
+        The parents must be sound now and on every day on which something changes.
+        """
         by_code: dict[str, Agency] = {}
         canonical: dict[str, str] = {}
         for agency in agencies:
@@ -66,26 +118,19 @@ class Directory:
                 ):
                     raise Refusal(Code.ARGUMENT_INVALID, field="code", detail=f"{code} stands twice")
             by_code[agency.code] = agency
+            _check_dates(agency)
         directory = cls(MappingProxyType(by_code), version, MappingProxyType(canonical))
-        for agency in by_code.values():
-            directory._check_parents(agency)
+        _check_parents(directory)
+        for day in sorted({change.on for agency in by_code.values() for change in agency.changes}):
+            _check_parents(directory.at(day))
         return directory
 
-    def _check_parents(self, agency: Agency) -> None:
-        seen = {agency.code}
-        parent = agency.parent
-        while parent is not None:
-            above = self.find(parent)
-            if above is None:
-                raise Refusal(
-                    Code.ARGUMENT_INVALID, field="parent", detail=f"{agency.code}: unknown parent {parent}"
-                )
-            if above.code in seen:
-                raise Refusal(
-                    Code.ARGUMENT_INVALID, field="parent", detail=f"{agency.code}: parents run in a circle"
-                )
-            seen.add(above.code)
-            parent = above.parent
+    def at(self, day: date) -> Directory:
+        """The directory as it stands on `day`: the same codes, none left out."""
+        agencies = {code: agency.at(day) for code, agency in self.agencies.items()}
+        if all(agency is self.agencies[code] for code, agency in agencies.items()):
+            return self
+        return Directory(MappingProxyType(agencies), self.version, self._canonical)
 
     def __iter__(self) -> Iterator[Agency]:
         return iter(self.agencies.values())
@@ -97,6 +142,35 @@ class Directory:
         """The agency with this code in any of its forms, or None."""
         canonical = self._canonical.get(code.strip())
         return None if canonical is None else self.agencies[canonical]
+
+    def successor(self, code: str) -> Agency | None:
+        """Who alone takes the place of a closed agency, by way of closed successors if need be; else None."""
+        seen: set[str] = set()
+        agency = self.find(code)
+        while agency is not None and agency.status is AgencyStatus.CLOSED:
+            if agency.code in seen or len(agency.successors) != 1:
+                return None
+            seen.add(agency.code)
+            agency = self.find(agency.successors[0])
+        return agency if seen else None
+
+    def below(self, code: str) -> list[Agency]:
+        """Every agency under this one, at any depth, in the directory's order."""
+        top = self.find(code)
+        if top is None:
+            return []
+        under: dict[str, bool] = {top.code: True}
+        return [a for a in self if a.code != top.code and self._is_under(a, under)]
+
+    def _is_under(self, agency: Agency, under: dict[str, bool]) -> bool:
+        line: list[str] = []
+        current: Agency | None = agency
+        while current is not None and current.code not in under:
+            line.append(current.code)
+            current = self.find(current.parent) if current.parent else None
+        answer = current is not None and under[current.code]
+        under.update(dict.fromkeys(line, answer))
+        return answer
 
     def lineage(self, code: str) -> tuple[str, ...]:
         """Canonical codes from the agency itself up to its root."""
@@ -115,3 +189,36 @@ class Directory:
         if shared is None:
             raise Refusal(Code.ROUTE_MISSING, detail=f"{origin} -> {destination}")
         return (*up[: up.index(shared) + 1], *reversed(down[: down.index(shared)]))
+
+
+def _check_dates(agency: Agency) -> None:
+    days = [change.on for change in agency.changes]
+    if agency.status is AgencyStatus.PLANNED or any(
+        change.status in (AgencyStatus.CLOSED, AgencyStatus.PLANNED) for change in agency.changes
+    ):
+        detail = f"{agency.code}: an agency begins by valid_from and ends by valid_to"
+        raise Refusal(Code.ARGUMENT_INVALID, field="status", detail=detail)
+    if days != sorted(set(days)):
+        raise Refusal(
+            Code.ARGUMENT_INVALID, field="changes", detail=f"{agency.code}: one change a day, in order"
+        )
+    if agency.valid_from and agency.valid_to and agency.valid_from > agency.valid_to:
+        raise Refusal(Code.ARGUMENT_INVALID, field="valid_to", detail=f"{agency.code}: ends before it begins")
+
+
+def _check_parents(directory: Directory) -> None:
+    sound: set[str] = set()
+    for agency in directory:
+        seen = {agency.code}
+        parent = agency.parent
+        while parent is not None and parent not in sound:
+            above = directory.find(parent)
+            if above is None:
+                detail = f"{agency.code}: unknown parent {parent}"
+                raise Refusal(Code.ARGUMENT_INVALID, field="parent", detail=detail)
+            if above.code in seen:
+                detail = f"{agency.code}: parents run in a circle"
+                raise Refusal(Code.ARGUMENT_INVALID, field="parent", detail=detail)
+            seen.add(above.code)
+            parent = above.parent
+        sound |= seen

@@ -4,6 +4,8 @@
       - {code: H48, name: UBND tỉnh Quảng Ngãi, tier: province, aliases: [000.00.00.H48]}
       - {code: H48.31, name: UBND huyện Bình Sơn, tier: district, parent: H48, valid_to: 2025-06-30,
          status: closed, successors: [H48.31.05]}
+      - {code: H48.31.05, name: UBND xã Bình Thạnh, tier: commune, parent: H48.31,
+         changes: [{on: 2025-07-01, parent: H48}]}
 
 Every scalar is read as the text that stands there: a code such as `48` stays text, a date is yyyy-MM-dd.
 """
@@ -17,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from lienthong.domain.agency import Agency, AgencyStatus, Directory, Environment
+from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Directory, Environment
 from lienthong.errors import Code, Refusal
 
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -39,8 +41,12 @@ _FIELDS = frozenset(
         "valid_from",
         "valid_to",
         "environment",
+        "changes",
     }
 )
+_CHANGE_FIELDS = frozenset({"on", "name", "tier", "parent", "status"})
+#: PLANNED is only ever an answer for a day
+_STATUSES = [status.value for status in AgencyStatus if status is not AgencyStatus.PLANNED]
 _NOTHING = frozenset({"", "~", "null"})
 
 
@@ -86,6 +92,16 @@ def write_agencies(agencies: Iterable[Agency]) -> str:
     return text
 
 
+def read_changes(values: object) -> tuple[DatedChange, ...]:
+    """Dated changes out of a list of mappings as files and the store keep them; `Refusal` ARGUMENT_INVALID."""
+    return _changes(1, {"changes": values or ""})
+
+
+def write_changes(changes: Iterable[DatedChange]) -> list[dict[str, str]]:
+    """Mappings of text that `read_changes` reads back to equal values."""
+    return [{key: str(value) for key, value in _change_entry(change).items()} for change in changes]
+
+
 def check_code(code: str) -> str:
     """The code, if it is safe as a name of folders and queues; raises `Refusal` ARGUMENT_INVALID."""
     if CODE.fullmatch(code) is None:
@@ -106,11 +122,39 @@ def _agency(number: int, entry: object) -> Agency:
         tier=_text(number, entry, "tier"),
         parent=None if _absent(entry, "parent") else _code(number, entry, "parent"),
         aliases=_codes(number, entry, "aliases"),
-        status=AgencyStatus(_choice(number, entry, "status", [s.value for s in AgencyStatus])),
+        status=AgencyStatus(_choice(number, entry, "status", _STATUSES)),
         successors=_codes(number, entry, "successors"),
         valid_from=_date(number, entry, "valid_from"),
         valid_to=_date(number, entry, "valid_to"),
         environment=Environment(_choice(number, entry, "environment", [e.value for e in Environment])),
+        changes=_changes(number, entry),
+    )
+
+
+def _changes(number: int, entry: Mapping[str, Any]) -> tuple[DatedChange, ...]:
+    if _absent(entry, "changes"):
+        return ()
+    values, code = entry["changes"], entry.get("code")
+    if not isinstance(values, list) or not all(
+        isinstance(v, dict) and set(v) <= _CHANGE_FIELDS for v in values
+    ):
+        known = ", ".join(sorted(_CHANGE_FIELDS))
+        raise _wrong(number, code, "changes", f"must be a list of mappings with {known}")
+    return tuple(_change(number, value, code) for value in values)
+
+
+def _change(number: int, value: Mapping[str, Any], code: object) -> DatedChange:
+    day = _date(number, value, "on")
+    if day is None:
+        raise _wrong(number, code, "changes", "each needs its day: `on`")
+    return DatedChange(
+        on=day,
+        name=None if _absent(value, "name") else _text(number, value, "name"),
+        tier=None if _absent(value, "tier") else _text(number, value, "tier"),
+        parent=None if _absent(value, "parent") else _code(number, value, "parent"),
+        status=None
+        if _absent(value, "status")
+        else AgencyStatus(_choice(number, value, "status", _STATUSES)),
     )
 
 
@@ -197,4 +241,16 @@ def _entry(agency: Agency) -> dict[str, Any]:
         entry["valid_to"] = agency.valid_to
     if agency.environment is not Environment.PRODUCTION:
         entry["environment"] = agency.environment.value
+    if agency.changes:
+        entry["changes"] = [_change_entry(change) for change in agency.changes]
+    return entry
+
+
+def _change_entry(change: DatedChange) -> dict[str, Any]:
+    entry: dict[str, Any] = {"on": change.on}
+    for field in ("name", "tier", "parent"):
+        if (value := getattr(change, field)) is not None:
+            entry[field] = value
+    if change.status is not None:
+        entry["status"] = change.status.value
     return entry

@@ -1,6 +1,7 @@
 """What this process knows of the world just now: the directory, certificate bindings and trust.
 
-`now` is an immutable snapshot, replaced when the store's directory version rises or the trust files change.
+`now` is an immutable snapshot, replaced when the store's directory version rises, the trust files change, or a new
+day begins in Vietnam: what the directory says for that day then holds, though nobody wrote anything.
 A verdict against a document is never final on an old snapshot: see `verification.py`.
 """
 
@@ -9,13 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 
 import structlog
 
 from lienthong.domain.agency import Directory
+from lienthong.domain.day import day_of
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.identity import Caller
-from lienthong.hub.ports import DirectoryStore
+from lienthong.hub.ports import Clock, DirectoryStore
 from lienthong.hub.rows import CertificatePurpose, CertificateRow
 from lienthong.signing.trust import Binding, Trust
 
@@ -32,10 +35,12 @@ class Trusts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The world at one version."""
+    """The world at one version, on one day."""
 
     version: int
-    directory: Directory
+    today: date  #: in Vietnam
+    directory: Directory  #: as it stands today
+    whole: Directory = field(repr=False)  #: as it is written, for every day
     bindings: Mapping[str, Binding] = field(repr=False)  #: signing certificate's SHA-256 -> agency
     connections: Mapping[str, CertificateRow] = field(repr=False)  #: TLS certificate's SHA-256 -> its row
     trusts: Trusts = field(repr=False)
@@ -55,12 +60,19 @@ class Snapshot:
         )
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Knowledge:
     """Keeps `now` fresh. `load_trusts` reads the trust files and returns the same object while they are unchanged."""
 
-    def __init__(self, store: DirectoryStore, load_trusts: Callable[[], Trusts]) -> None:
+    def __init__(
+        self, store: DirectoryStore, load_trusts: Callable[[], Trusts], clock: Clock = _utc_now
+    ) -> None:
         self._store = store
         self._load_trusts = load_trusts
+        self._clock = clock
         self._now: Snapshot | None = None
         self._lock = asyncio.Lock()
 
@@ -76,14 +88,17 @@ class Knowledge:
         async with self._lock:
             trusts = await asyncio.to_thread(self._load_trusts)
             version = await self._store.directory_version()
-            current = self._now
-            if current is not None and current.version == version and current.trusts is trusts:
+            current, today = self._now, day_of(self._clock())
+            unchanged = current is not None and (current.version, current.today) == (version, today)
+            if unchanged and current is not None and current.trusts is trusts:
                 return False
-            directory = await self._store.directory()
+            whole = await self._store.directory()
             rows = await self._store.certificates()
             self._now = Snapshot(
                 version=version,
-                directory=directory,
+                today=today,
+                directory=await asyncio.to_thread(whole.at, today),
+                whole=whole,
                 bindings={
                     row.sha256: Binding(agency=row.agency, revoked_at=row.revoked_at)
                     for row in rows

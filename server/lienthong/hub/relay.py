@@ -9,8 +9,9 @@ What happens to a message, and why nothing is lost or doubled:
  4. a node the document has already passed refuses it (loop guard).
  5. plan from the verified document and the directory; sign the hop record; where the node is a recipient, sign
     the ContentConsignment.
- 6. record the hop: one commit, once per (document, node). After a crash or a second copy the first record stands
-    and is used again, so the chain that leaves this node is always the same.
+ 6. record the hop: one commit, once per (document, node, record before). After a crash or a second copy the first
+    record stands and is used again, so the chain that leaves this node is always the same. Only when the directory
+    has changed in between is another record made, beside the first: a copy sent on the first may still arrive.
  7. publish one copy to each next node and wait for the confirms. Only then the message is acknowledged.
 
 A refusal that time can cure (revocation list missing) and every fault of ours (store, blobs, broker) is retried
@@ -115,8 +116,7 @@ class Relay:
         )
         stored = await self._record(hop)  # (6)
         repeated = stored.digest != hop.row.digest
-        chain = await self._chain_behind(hop, stored) if repeated else hop.message.hop_records
-        await self._publish(hop, stored, chain, repeated=repeated, delivery=delivery)  # (7)
+        await self._publish(hop, stored, repeated=repeated, delivery=delivery)  # (7)
         if hop.consignment is not None:
             await self._tell(hop)
 
@@ -143,7 +143,13 @@ class Relay:
             raise Refusal(Code.RECIPIENTS_ALTERED, field="recipients", detail=_difference(message, branch))
         if (message.document_id, document.sender) != (chain.acceptance.document_id, chain.acceptance.sender):
             raise Refusal(Code.CHAIN_BROKEN, field="document_id", detail="not the one the hub accepted")
-        planned = plan(document, node=node, recipients=branch.recipients, directory=now.directory)
+        planned = plan(
+            document,
+            node=node,
+            recipients=branch.recipients,
+            directory=now.directory,
+            passed={hop.node for hop in chain.hops},
+        )
         record = HopRecord(
             document_id=message.document_id,
             document_sha256=document.sha256,
@@ -207,31 +213,11 @@ class Relay:
             stored = await self._store.replace_hop(hop.row)  # the directory changed: another way from here
         return stored
 
-    async def _chain_behind(self, hop: _Hop, stored: HopRow) -> tuple[bytes, ...]:
-        """The hop records before a hop recorded earlier: the message's own, or those it was recorded with."""
-        if stored.previous_digest == hop.chain.last_digest:
-            return hop.message.hop_records
-        by_digest = {row.digest: row for row in await self._store.hops(stored.document_id)}
-        behind: list[bytes] = []
-        previous = by_digest.get(stored.previous_digest)
-        while previous is not None:
-            behind.append(previous.record)
-            previous = by_digest.get(previous.previous_digest)
-        return tuple(reversed(behind))
-
-    async def _publish(
-        self,
-        hop: _Hop,
-        stored: HopRow,
-        behind: Sequence[bytes],
-        *,
-        repeated: bool,
-        delivery: TransitDelivery,
-    ) -> None:
+    async def _publish(self, hop: _Hop, stored: HopRow, *, repeated: bool, delivery: TransitDelivery) -> None:
         branches: Sequence[Branch] = _read_hop(stored.record).next if repeated else hop.plan.next
         if repeated or delivery.redelivered:
             branches = await self._still_needed(stored.document_id, branches)
-        outgoing = replace(hop.message, hop_records=(*behind, stored.record))
+        outgoing = replace(hop.message, hop_records=(*hop.message.hop_records, stored.record))
         lane = hop.document.package.lane
         bodies = [(b.node, replace(outgoing, recipients=b.recipients).encode()) for b in branches]
         await asyncio.gather(*(self._broker.publish(node, lane, body) for node, body in bodies))
@@ -275,17 +261,23 @@ class Relay:
     async def _concerned(self, delivery: TransitDelivery) -> tuple[str | None, list[str]]:
         """Which stored document a bad message claims to carry, and which deliveries wait for it at this node.
 
-        Nothing in a bad message is believed: the recipients are those the store has on the way through here.
+        Nothing in a bad message is believed: the recipients are those that stored records hand to this node.
         """
         for document_id in _claimed_ids(delivery.body):
             document = await self._store.document(document_id)
             if document is not None and document.id == document_id:
-                directory = self._verification.now.directory
+                handed = {
+                    recipient
+                    for row in await self._store.hops(document_id)
+                    for branch in _read_hop(row.record).next
+                    if branch.node == delivery.node
+                    for recipient in branch.recipients
+                }
                 waiting = [
                     row.recipient
                     for row in await self._store.deliveries(document_id)
                     if row.state not in _ARRIVED
-                    and delivery.node in directory.route(document.first_node, row.recipient)
+                    and (delivery.node == document.first_node or row.recipient in handed)
                 ]
                 return document_id, waiting
         return None, []

@@ -1,7 +1,8 @@
 """Where is each delivery of a document, which hops proved it, and what evidence is there?
 
-The sender and operators see every delivery; a recipient sees its own. A hop belongs to a delivery when its
-signed record hands that recipient on, or delivers to it: so the trace holds whatever the directory says today.
+The sender and operators see every delivery; a recipient sees its own. The hops of a delivery are the chain of signed
+records that ends where the document is for this recipient: so the trace holds whatever the directory says today, and
+where it changed on the way and copies took two roads, it is the road of the copy that arrived.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lienthong.domain.evidence import EvidenceKind, HopRecord
+from lienthong.domain.evidence import ContentConsignment, EvidenceKind, HopRecord
 from lienthong.edxml.reader import parse
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.identity import Caller, Role
@@ -55,15 +56,25 @@ class Tracker:
         """`reference`: the hub's id, a SHA-256 or an edXML DocumentId. NOT_FOUND also where it is not the caller's."""
         document, deliveries = await self._visible(caller, reference)
         hops = [(row, _hop(row)) for row in await self._store.hops(document.id)]
-        return Tracking(
-            document=document,
-            deliveries=[
-                TrackedDelivery(
-                    delivery=delivery, hops=[row for row, hop in hops if _serves(hop, delivery.recipient)]
-                )
-                for delivery in deliveries
-            ],
-        )
+        consigned: dict[str, str] | None = None
+        tracked = []
+        for delivery in deliveries:
+            ends = _ends(hops, delivery.recipient)
+            if len(ends) > 1 and ends[-1].node == delivery.recipient:  # copies arrived on two roads
+                consigned = await self._consigned(document.id) if consigned is None else consigned
+                ends = [row for row in ends if row.digest == consigned.get(delivery.recipient)] or ends[:1]
+            tracked.append(TrackedDelivery(delivery=delivery, hops=_chain(hops, ends[-1]) if ends else []))
+        return Tracking(document=document, deliveries=tracked)
+
+    async def _consigned(self, document_id: str) -> dict[str, str]:
+        """Recipient -> digest of the hop record that its ContentConsignment names."""
+        found: dict[str, str] = {}
+        for row in await self._store.evidence(document_id):
+            if row.kind is EvidenceKind.CONTENT_CONSIGNMENT:
+                record = records.read(parse(row.xml))
+                if isinstance(record, ContentConsignment):
+                    found[record.recipient] = record.hop_digest
+        return found
 
     async def evidence(self, caller: Caller, reference: str) -> tuple[DocumentRow, list[EvidenceItem]]:
         """All evidence the caller may see: the acceptance, the hops on the way, consignments and hand-overs."""
@@ -75,7 +86,7 @@ class Tracker:
             for row in rows
             if row.recipient is None or row.recipient in recipients
         ]
-        seen: dict[str, HopRow] = {row.node: row for tracked in tracking.deliveries for row in tracked.hops}
+        seen = {row.digest: row for tracked in tracking.deliveries for row in tracked.hops}
         items.extend(
             EvidenceItem(
                 kind=EvidenceKind.RELAY_ACCEPTANCE,
@@ -107,7 +118,19 @@ def _hop(row: HopRow) -> HopRecord:
     return record
 
 
-def _serves(hop: HopRecord, recipient: str) -> bool:
-    if hop.delivered and hop.node == recipient:
-        return True
-    return any(recipient in branch.recipients for branch in hop.next)
+def _ends(hops: list[tuple[HopRow, HopRecord]], recipient: str) -> list[HopRow]:
+    """Where the recipient's copies are: at its own node, else the newest hop that hands it on."""
+    arrived = [row for row, hop in hops if hop.delivered and hop.node == recipient]
+    if arrived:
+        return sorted(arrived, key=lambda row: row.received_at)
+    passing = [row for row, hop in hops if any(recipient in branch.recipients for branch in hop.next)]
+    return sorted(passing, key=lambda row: (row.received_at, row.sequence))[-1:]
+
+
+def _chain(hops: list[tuple[HopRow, HopRecord]], end: HopRow) -> list[HopRow]:
+    """The records up to and with `end`, the first node's first."""
+    by_digest = {row.digest: row for row, _ in hops}
+    chain = [end]
+    while (before := by_digest.get(chain[-1].previous_digest)) is not None and before not in chain:
+        chain.append(before)
+    return chain[::-1]

@@ -2,11 +2,16 @@
 
 Pure: a verified document, the node it is at, the recipients of this branch and the directory give the plan.
 It accepts a `VerifiedDocument` and nothing else, so an unverified document cannot be routed.
+
+The directory may change while a document is on its way. So a plan is made from wherever the document is:
+a node that the document has passed is never next (its record already stands in the chain; where today's road leads
+back through it, the copy goes to the node behind it), a node that has lost its place in the tree hands over to the
+recipient's root, and recipients that are closed by today are left out: the hub ends or forwards those deliveries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from lienthong.domain.agency import Agency, AgencyStatus, Directory
@@ -34,37 +39,83 @@ class Plan:
     next: tuple[Branch, ...]  #: sorted by node
 
 
-def resolve_recipients(document: VerifiedDocument, directory: Directory) -> list[Recipient]:
-    """Look up each recipient the package names, in its order; the same agency under two codes is kept once."""
+def resolve_recipients(
+    document: VerifiedDocument, directory: Directory, *, redirect: bool = False
+) -> list[Recipient]:
+    """Look up each recipient the package names, in its order; the same agency under two codes is kept once.
+
+    With `redirect`, a closed agency with one successor is followed by that successor, as if the document named it.
+    """
     resolved: list[Recipient] = []
     status = document.package.kind is PackageKind.STATUS
     for position, written in enumerate(document.package.recipient_codes, start=1):
         field = "MessageHeader/ResponseFor/OrganId" if status else f"MessageHeader/To[{position}]/OrganId"
         agency = directory.find(written)
-        code = written if agency is None else agency.code
-        if any(earlier.code == code for earlier in resolved):
-            continue
-        refusal = _refusal(document, agency, written, field=field)
-        if refusal is None:
-            refusal = _unreachable(directory, document.sender, code)
-        resolved.append(Recipient(written=written, code=code, refusal=refusal))
+        successor = directory.successor(written) if redirect else None
+        for found in (
+            (agency,) if successor is None or successor.code == document.sender else (agency, successor)
+        ):
+            code = written if found is None else found.code
+            if any(earlier.code == code for earlier in resolved):
+                continue
+            refusal = _refusal(document, found, written, field=field)
+            if refusal is None:
+                refusal = _unreachable(directory, document.sender, code)
+            resolved.append(Recipient(written=written, code=code, refusal=refusal))
     return resolved
 
 
-def plan(document: VerifiedDocument, *, node: str, recipients: Sequence[str], directory: Directory) -> Plan:
+def plan(
+    document: VerifiedDocument,
+    *,
+    node: str,
+    recipients: Sequence[str],
+    directory: Directory,
+    passed: Collection[str] = (),
+) -> Plan:
     """The hop's plan. Raises `Refusal` RECIPIENTS_ALTERED for a recipient the document does not name.
 
-    `recipients` are the canonical codes of this branch, as the previous record's signature fixes them.
+    `recipients` are the canonical codes of this branch, as the previous record's signature fixes them; `passed` the
+    nodes whose records stand in the chain.
     """
-    named = {recipient.code for recipient in resolve_recipients(document, directory)}
-    foreign = sorted(set(recipients) - named)
+    foreign = sorted(set(recipients) - _named(document, directory))
     if foreign or not recipients:
         raise Refusal(Code.RECIPIENTS_ALTERED, field="recipients", detail=", ".join(foreign) or "none")
+    served = [code for code in recipients if not is_closed(directory, code)]
     branches: dict[str, list[str]] = {}
-    for recipient in recipients:
+    for recipient in served:
         if recipient != node:
-            branches.setdefault(directory.route(node, recipient)[1], []).append(recipient)
-    return Plan(node=node, deliver_here=node in recipients, next=_branches(branches.items()))
+            branches.setdefault(next_node(directory, node, recipient, passed), []).append(recipient)
+    return Plan(node=node, deliver_here=node in served, next=_branches(branches.items()))
+
+
+def next_node(directory: Directory, node: str, recipient: str, passed: Collection[str] = ()) -> str:
+    """Where a document at `node` goes next on its way to `recipient`. ROUTE_MISSING when it was there before."""
+    try:
+        road = directory.route(node, recipient)
+    except Refusal:
+        road = (node, *reversed(directory.lineage(recipient)))
+    for code in road[1:]:
+        if code not in passed:
+            return code
+    raise Refusal(Code.ROUTE_MISSING, detail=f"{node} -> {recipient}: passed before")
+
+
+def is_closed(directory: Directory, code: str) -> bool:
+    """Whether the agency takes no documents any more, not even those on their way."""
+    agency = directory.find(code)
+    return agency is not None and agency.status is AgencyStatus.CLOSED
+
+
+def _named(document: VerifiedDocument, directory: Directory) -> set[str]:
+    """The codes the document may go to: those it names, and who alone succeeds them, whatever the day."""
+    named: set[str] = set()
+    for written in document.package.recipient_codes:
+        agency = directory.find(written)
+        while agency is not None and agency.code not in named:
+            named.add(agency.code)
+            agency = directory.find(agency.successors[0]) if len(agency.successors) == 1 else None
+    return named
 
 
 def _branches(items: Iterable[tuple[str, list[str]]]) -> tuple[Branch, ...]:
@@ -79,6 +130,8 @@ def _refusal(
     if agency.status is AgencyStatus.CLOSED:
         successors = ", ".join(agency.successors) or "-"
         return Refusal(Code.RECIPIENT_CLOSED, field=field, detail=f"{written} → {successors}")
+    if agency.status is AgencyStatus.PLANNED:
+        return Refusal(Code.RECIPIENT_UNKNOWN, field=field, detail=f"{written}: from {agency.valid_from}")
     if agency.status is AgencyStatus.LOCKED:
         return Refusal(Code.RECIPIENT_LOCKED, field=field, detail=written)
     if agency.code == document.sender:

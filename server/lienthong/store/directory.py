@@ -34,6 +34,13 @@ def read_agencies(connection: Connection) -> tuple[int, Directory]:
     return agencies_version, Directory.of(found, version=whole)
 
 
+def changed_agencies(connection: Connection, since: int) -> tuple[int, list[Agency]]:
+    """The version of the agencies, and those written after version `since`, by code."""
+    written = tables.agencies.c.changed_in
+    query = select(tables.agencies).where(written > since).order_by(tables.agencies.c.code)
+    return read_versions(connection)[0], [rows.agency(row) for row in connection.execute(query)]
+
+
 def write_agencies(
     connection: Connection, changed: Sequence[Agency], *, event: EventRow, expected: int
 ) -> int | None:
@@ -50,7 +57,10 @@ def write_agencies(
         connection.execute(
             delete(tables.agencies).where(tables.agencies.c.code.in_(codes[start : start + 500]))
         )
-    connection.execute(insert(tables.agencies), [rows.agency_values(agency) for agency in changed])
+    connection.execute(
+        insert(tables.agencies),
+        [rows.agency_values(agency) | {"changed_in": expected + 1} for agency in changed],
+    )
     detail = {**event.detail, "agencies": len(codes), "codes": codes[:100]}
     events.append(connection, replace(event, detail=detail))
     return read_versions(connection)[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, select, update
 
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.evidence import EvidenceKind
@@ -20,8 +20,12 @@ _DOCUMENT = select(tables.documents.c.id).where(tables.documents.c.id == bindpar
 
 
 def hops(connection: Connection, document_id: str) -> list[HopRow]:
-    """Ordered by (sequence, node)."""
-    query = select(table).where(table.c.document_id == document_id).order_by(table.c.sequence, table.c.node)
+    """Ordered by (sequence, node), records of the same hop in the order they were made."""
+    query = (
+        select(*rows.HOP)
+        .where(table.c.document_id == document_id)
+        .order_by(table.c.sequence, table.c.node, table.c.previous_digest, table.c.revision)
+    )
     return [rows.hop(row) for row in connection.execute(query)]
 
 
@@ -31,7 +35,9 @@ def record_hop(
     """Write the hop once, move its recipients on, put the document into the inbox of `consignment`."""
     if connection.execute(_DOCUMENT, {"id": hop.document_id}).first() is None:
         raise Refusal(Code.NOT_FOUND, field="document_id")
-    new = insert_once(connection, table, rows.hop_values(hop), "document_id", "node")
+    new = insert_once(
+        connection, table, rows.hop_values(hop), "document_id", "node", "previous_digest", "revision"
+    )
     if consignment is not None:
         _consign(connection, hop, consignment)
     # an earlier hop that comes again must not pull the deliveries back to its node
@@ -55,7 +61,11 @@ def record_hop(
 
 def _consign(connection: Connection, hop: HopRow, consignment: Consignment) -> None:
     recipient, at = consignment.recipient, consignment.at
-    placed: dict[str, Any] = {"consigned_at": at, "receipt_due_at": consignment.receipt_due_at, "node": hop.node}
+    placed: dict[str, Any] = {
+        "consigned_at": at,
+        "receipt_due_at": consignment.receipt_due_at,
+        "node": hop.node,
+    }
     if deliveries.shift(connection, hop.document_id, [recipient], DeliveryState.CONSIGNED, at, **placed):
         kind = EvidenceKind.CONTENT_CONSIGNMENT
         deliveries.keep_evidence(connection, hop.document_id, kind, recipient, at, consignment.evidence)
@@ -81,25 +91,37 @@ def _advance(connection: Connection, hop: HopRow, recipients: set[str]) -> None:
 
 
 def replace_hop(connection: Connection, hop: HopRow) -> HopRow:
-    """Overwrite the hop of (document, node) and log which record it replaces."""
-    here = (table.c.document_id == hop.document_id, table.c.node == hop.node)
-    former = connection.execute(select(table.c.digest).where(*here)).scalar()
+    """Make another record of a hop and log which one it replaces; the former stays, for copies sent on it."""
+    former = connection.execute(_newest(hop)).first()
     if former is None:
         raise Refusal(Code.NOT_FOUND, field="node")
-    if former != hop.digest:
-        connection.execute(update(table).where(*here).values(rows.hop_values(hop)))
+    if former.digest != hop.digest:
+        connection.execute(insert(table).values(rows.hop_values(hop) | {"revision": former.revision + 1}))
         _log(
             connection,
             hop,
             "hop.replaced",
-            {"sequence": hop.sequence, "digest": hop.digest, "replaced": former},
+            {"sequence": hop.sequence, "digest": hop.digest, "replaced": former.digest},
         )
-    return _stored(connection, hop)
+    return hop
 
 
 def _stored(connection: Connection, hop: HopRow) -> HopRow:
-    query = select(table).where(table.c.document_id == hop.document_id, table.c.node == hop.node)
-    return rows.hop(connection.execute(query).one())
+    return rows.hop(connection.execute(_newest(hop, *rows.HOP)).one())
+
+
+def _newest(hop: HopRow, *columns: ColumnElement[Any]) -> Select[Any]:
+    """The newest record of this hop."""
+    return (
+        select(*(columns or (table.c.digest, table.c.revision)))
+        .where(
+            table.c.document_id == hop.document_id,
+            table.c.node == hop.node,
+            table.c.previous_digest == hop.previous_digest,
+        )
+        .order_by(table.c.revision.desc())
+        .limit(1)
+    )
 
 
 def _log(connection: Connection, hop: HopRow, kind: str, detail: dict[str, object]) -> None:

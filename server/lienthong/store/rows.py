@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from lienthong.domain.agency import Agency, AgencyStatus, Environment
 from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.directory_file import read_changes, write_changes
 from lienthong.domain.document import Lane, PackageKind
 from lienthong.domain.evidence import EvidenceKind, Verdict
 from lienthong.errors import Code
@@ -25,6 +26,7 @@ from lienthong.store import tables
 
 DOCUMENT = [c for c in tables.documents.c if c.name not in {"serial", "folded"}]
 DELIVERY = [c for c in tables.deliveries.c if c.name not in {"position", "lane", "accepted_at"}]
+HOP = [c for c in tables.hops.c if c.name != "revision"]
 
 Row = sa.Row[Any]
 
@@ -51,13 +53,13 @@ def delivery_of(values: dict[str, Any]) -> DeliveryRow:
 
 
 def hop(row: Row) -> HopRow:
-    """From all columns of `hops`."""
+    """From the columns `HOP`."""
     return HopRow(**row._asdict() | {"verdict": Verdict(row.verdict)})
 
 
 def hop_values(hop: HopRow) -> dict[str, Any]:
-    """Columns of `hops`."""
-    return {c.name: getattr(hop, c.name) for c in tables.hops.c}
+    """Columns of `hops`, of the first record of this hop."""
+    return {c.name: getattr(hop, c.name) for c in HOP} | {"revision": 0}
 
 
 def evidence(row: Row) -> EvidenceRow:
@@ -92,13 +94,18 @@ def agency(row: Row) -> Agency:
         valid_from=row.valid_from,
         valid_to=row.valid_to,
         environment=Environment(row.environment),
+        changes=read_changes(row.changes),
     )
 
 
 def agency_values(agency: Agency) -> dict[str, Any]:
     """Columns of `agencies`."""
-    values = {c.name: getattr(agency, c.name) for c in tables.agencies.c}
-    return values | {"aliases": list(agency.aliases), "successors": list(agency.successors)}
+    values = {c.name: getattr(agency, c.name) for c in tables.agencies.c if c.name != "changed_in"}
+    return values | {
+        "aliases": list(agency.aliases),
+        "successors": list(agency.successors),
+        "changes": write_changes(agency.changes),
+    }
 
 
 def certificate(row: Row) -> CertificateRow:

@@ -199,12 +199,13 @@ hops = sa.Table(
     metadata,
     sa.Column("document_id", Key, sa.ForeignKey("documents.id"), primary_key=True),
     sa.Column("node", Key, primary_key=True),
+    sa.Column("previous_digest", Key, primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True),  # 0; more when the directory changed before a repeat
     sa.Column("sequence", sa.Integer, nullable=False),
     sa.Column("received_at", Instant, nullable=False),
     sa.Column("verdict", Key, nullable=False),
     sa.Column("record", sa.LargeBinary, nullable=False),
     sa.Column("digest", Key, nullable=False),
-    sa.Column("previous_digest", Key, nullable=False),
 )
 
 evidence = sa.Table(
@@ -267,6 +268,7 @@ requests = sa.Table(
     sa.Column("answer", Words),
     sa.Index(None, "document_id", "asked_at"),
     sa.Index(None, "delivery_id", "asked_at"),
+    sa.Index(None, "package_id"),
 )
 
 pending = requests.c.state == sa.literal_column(f"'{RequestState.PENDING}'", sa.Text)
@@ -310,7 +312,6 @@ held = sa.Table(
     sa.Column("message", sa.LargeBinary, nullable=False),
     sa.Column("message_sha256", Key, nullable=False),
     sa.Column("resolved_at", Instant),
-    sa.Index(None, "package_id"),
     sa.Column("resolution", Key),
     sa.Column("reason", Words),
     sa.Column("resolved_by", Words),
@@ -374,6 +375,9 @@ agencies = sa.Table(
     sa.Column("valid_from", sa.Date),
     sa.Column("valid_to", sa.Date),
     sa.Column("environment", Key, nullable=False),
+    sa.Column("changes", Json, nullable=False),  # those of days to come, as directory files write them
+    sa.Column("changed_in", sa.BigInteger, nullable=False),  # version of the agencies that wrote this row
+    sa.Index(None, "changed_in"),
 )
 
 certificates = sa.Table(

@@ -65,7 +65,7 @@ class Bench:
         self.store, self.blobs, self.broker = FakeStore(), FakeBlobs(), FakeBroker()
         self.trusts = Trusts(agencies=self.world.trust, infrastructure=self.world.infrastructure_trust)
         self.keys: Callable[[str], SigningKey] = self.world.node_key
-        self.knowledge = Knowledge(self.store, lambda: self.trusts)
+        self.knowledge = Knowledge(self.store, lambda: self.trusts, self.now)
         limits = limits or Limits()
         self.verification = Verification(self.knowledge, self.now, limits)
         parts = assemble(

@@ -240,12 +240,13 @@ async def test_what_cannot_be_closed_stays_open(
     assert all(agency.status is AgencyStatus.ACTIVE for agency in await bench.store.directory())
 
 
-async def test_a_document_on_the_way_to_an_agency_that_closes_still_arrives(bench: Bench) -> None:
+async def test_a_document_on_the_way_to_an_agency_that_closes_goes_no_further(bench: Bench) -> None:
     sent = await bench.sent(COMMUNE, [DEPARTMENT])
     await bench.walk(COMMUNE, DISTRICT)
     await bench.administration.close_agency(OPERATOR, DEPARTMENT, [PROVINCE], "sáp nhập")
-    await bench.walk(PROVINCE, DEPARTMENT)
-    assert await bench.state(sent) is DeliveryState.CONSIGNED
+    await bench.walk(PROVINCE)
+    assert DEPARTMENT not in [node for node, _, _ in bench.broker.published]
+    assert await bench.state(sent) is DeliveryState.IN_TRANSIT
 
 
 # --- certificates -----------------------------------------------------------------------------------------

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, time, timedelta
 
 import pytest
 
+from lienthong.domain.agency import DatedChange
+from lienthong.domain.day import VIETNAM, day_of
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.evidence import ContentConsignment, EvidenceKind, HopRecord
 from lienthong.edxml.reader import parse
@@ -18,7 +21,7 @@ from lienthong.signing.keys import SigningKey
 from lienthong.signing.trust import Trust
 from lienthong.signing.verify import verify_package
 from lienthong.transit import records
-from lienthong.transit.chain import verify_chain
+from lienthong_client.proof import RecordTrust, verify_evidence
 from tests.unit.hub.bench import (
     COMMUNE,
     DEPARTMENT,
@@ -40,12 +43,12 @@ def hop_record(xml: bytes) -> HopRecord:
 
 
 async def check_evidence(bench: Bench, document_id: str) -> None:
-    """The stored hops of one way are a chain that verifies with every signature."""
-    rows = await bench.store.evidence(document_id)
-    acceptance = next(row.xml for row in rows if row.kind is EvidenceKind.SUBMISSION_ACCEPTANCE)
-    hops = [row.record for row in await bench.store.hops(document_id)]
-    infrastructure = bench.world.infrastructure_trust
-    verify_chain(acceptance, hops, document_sha256=None, trust=infrastructure, at=bench.at)
+    """The evidence its sender gets verifies as a whole, every signature included, without the hub."""
+    document = await bench.store.document(document_id)
+    assert document is not None
+    _, items = await bench.hub.evidence(bench.caller(document.sender), document_id)
+    trust = RecordTrust(infrastructure=bench.world.infrastructure_trust, agencies=bench.world.trust)
+    verify_evidence([item.xml for item in items], document_sha256=document.sha256, trust=trust, at=bench.at)
 
 
 async def test_four_hops_end_in_the_inbox_with_a_consignment(bench: Bench) -> None:
@@ -272,7 +275,8 @@ async def test_another_way_since_the_first_record_replaces_it(bench: Bench) -> N
     await bench.walk(PROVINCE)
     await moved_commune(bench)
     await bench.hop(PROVINCE, first)
-    (hop,) = await bench.store.hops(sent.document.id)
+    former, hop = await bench.store.hops(sent.document.id)
+    assert [branch.node for branch in hop_record(former.record).next] == [OTHER_DISTRICT]
     assert [branch.node for branch in hop_record(hop.record).next] == [OTHER_COMMUNE]
     await bench.walk(OTHER_COMMUNE)
     assert await bench.state(sent, OTHER_COMMUNE) is DeliveryState.CONSIGNED
@@ -289,7 +293,7 @@ async def test_a_recipient_that_moved_between_two_branches_changes_the_way(bench
     await bench.change_agency(OTHER_COMMUNE, parent=DISTRICT)
     await bench.knowledge.refresh()
     await bench.hop(PROVINCE, first)
-    (hop,) = await bench.store.hops(sent.document.id)
+    _, hop = await bench.store.hops(sent.document.id)
     branches = {branch.node: branch.recipients for branch in hop_record(hop.record).next}
     assert branches == {DISTRICT: (OTHER_COMMUNE,), OTHER_DISTRICT: (OTHER_DISTRICT, NEIGHBOUR)[::-1]}
     await bench.walk(DISTRICT, OTHER_COMMUNE, OTHER_DISTRICT, NEIGHBOUR)
@@ -297,32 +301,72 @@ async def test_a_recipient_that_moved_between_two_branches_changes_the_way(bench
     assert states == {DeliveryState.CONSIGNED}
 
 
-async def test_a_copy_over_a_new_way_carries_the_records_of_the_first(bench: Bench) -> None:
-    """The province's hop was recorded; a copy with other records before it must leave with those it was made with."""
+async def test_copies_on_two_roads_have_a_chain_each_and_one_delivery(bench: Bench) -> None:
     sent = await bench.sent(COMMUNE, [DEPARTMENT])
     await bench.walk(COMMUNE, DISTRICT, PROVINCE)
-    hops = await bench.store.hops(sent.document.id)
+    old = bench.message(DEPARTMENT)
     await bench.change_agency(COMMUNE, parent=PROVINCE)  # a shorter way: without the district
     await bench.knowledge.refresh()
     await bench.hop(COMMUNE, next(body for node, _, body in bench.broker.published if node == COMMUNE))
     assert len(bench.decoded(PROVINCE).hop_records) == 1
     await bench.hop(PROVINCE)
-    message = bench.decoded(DEPARTMENT)
-    assert message.hop_records[-1] == hops[-1].record
-    assert await bench.hop(DEPARTMENT) is Outcome.DONE
+    await bench.hop(DEPARTMENT)
+    await bench.hop(DEPARTMENT, old)
+    assert await bench.state(sent) is DeliveryState.CONSIGNED
+    tracking = await bench.hub.track(bench.caller(COMMUNE), sent.document.id)
+    assert [hop.node for hop in tracking.deliveries[0].hops] == [COMMUNE, PROVINCE, DEPARTMENT]
+    assert len(await bench.store.hops(sent.document.id)) == 7
+    await check_evidence(bench, sent.document.id)
 
 
-async def test_a_way_that_is_gone_is_quarantined_where_it_ends(bench: Bench) -> None:
+async def test_a_recipient_that_is_cut_off_on_the_way_still_gets_it(bench: Bench) -> None:
     sent = await bench.sent(PROVINCE, [OTHER_COMMUNE])
     await bench.change_agency(OTHER_COMMUNE, parent=None)
     await bench.knowledge.refresh()
-    outcome = await bench.hop(PROVINCE)
-    # which deliveries stand behind the node cannot be told without a way: an operator mends the directory first
-    assert isinstance(outcome, Retry)
-    assert await bench.state(sent, OTHER_COMMUNE) is DeliveryState.ACCEPTED
-    await bench.change_agency(OTHER_COMMUNE, parent=PROVINCE)
-    await bench.knowledge.refresh()
     await bench.walk(PROVINCE, OTHER_COMMUNE)
+    assert await bench.state(sent, OTHER_COMMUNE) is DeliveryState.CONSIGNED
+
+
+async def test_a_document_below_a_former_parent_does_not_climb_back_through_a_node_it_passed(
+    bench: Bench,
+) -> None:
+    """At the former district when the commune moves: today's road leads back through the province."""
+    sent = await bench.sent(PROVINCE, [OTHER_COMMUNE])
+    await bench.walk(PROVINCE)
+    await moved_commune(bench)
+    await bench.walk(OTHER_DISTRICT, OTHER_COMMUNE)
+    assert await bench.state(sent, OTHER_COMMUNE) is DeliveryState.CONSIGNED
+    await check_evidence(bench, sent.document.id)
+
+
+async def test_branches_that_meet_again_are_a_chain_each(bench: Bench) -> None:
+    """Two communes of two districts move below a third one while a copy is at each of the former ones."""
+    sent = await bench.sent(PROVINCE, [NEIGHBOUR, OTHER_COMMUNE])
+    await bench.walk(PROVINCE)
+    for code in (NEIGHBOUR, OTHER_COMMUNE):
+        await bench.change_agency(code, parent=DEPARTMENT)
+    await bench.knowledge.refresh()
+    await bench.walk(DISTRICT, DEPARTMENT, NEIGHBOUR, OTHER_DISTRICT, DEPARTMENT, OTHER_COMMUNE)
+    states = {row.state for row in await bench.store.deliveries(sent.document.id)}
+    assert states == {DeliveryState.CONSIGNED}
+    await check_evidence(bench, sent.document.id)
+
+
+async def test_the_day_begins_in_vietnam_and_the_road_is_that_days(bench: Bench) -> None:
+    tomorrow = day_of(bench.at) + timedelta(days=1)
+    await bench.change_agency(OTHER_COMMUNE, changes=(DatedChange(on=tomorrow, parent=PROVINCE),))
+    await bench.knowledge.refresh()
+    assert bench.knowledge.now.directory.route(PROVINCE, OTHER_COMMUNE) == (
+        PROVINCE,
+        OTHER_DISTRICT,
+        OTHER_COMMUNE,
+    )
+    midnight = datetime.combine(tomorrow, time(), VIETNAM)
+    bench.pass_time((midnight - bench.at).total_seconds() - 1)
+    assert not await bench.knowledge.refresh()
+    bench.pass_time(1)
+    assert await bench.knowledge.refresh()
+    assert bench.knowledge.now.directory.route(PROVINCE, OTHER_COMMUNE) == (PROVINCE, OTHER_COMMUNE)
 
 
 # --- what a signature forbids -----------------------------------------------------------------------------
@@ -415,7 +459,8 @@ async def test_a_hop_record_of_another_kind_in_the_store_is_our_fault(bench: Ben
     sent = await bench.sent(COMMUNE, [DEPARTMENT])
     await bench.walk(COMMUNE)
     known = bench.store._documents[sent.document.id]
-    known.hops[COMMUNE] = replace(known.hops[COMMUNE], record=sent.acceptance)
+    (made,) = known.hops.values()
+    made[0] = replace(made[0], record=sent.acceptance)
     assert isinstance(await bench.hop(COMMUNE), Retry)
 
 

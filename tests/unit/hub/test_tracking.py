@@ -77,6 +77,7 @@ async def test_for_others_there_is_no_such_document(bench: Bench, stranger: str)
 async def test_a_stored_hop_that_is_no_hop_record_is_our_fault(bench: Bench) -> None:
     sent = await bench.arrived()
     known = bench.store._documents[sent.document.id]
-    known.hops[PROVINCE] = replace(known.hops[PROVINCE], record=sent.acceptance)
+    made = next(made for (node, _), made in known.hops.items() if node == PROVINCE)
+    made[0] = replace(made[0], record=sent.acceptance)
     with pytest.raises(HubFault, match=PROVINCE):
         await bench.hub.track(OPERATOR, sent.document.id)

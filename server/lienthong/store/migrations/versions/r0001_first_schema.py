@@ -127,7 +127,9 @@ def _make_deliveries() -> None:
 
 
 def _index_deadlines() -> None:
-    unended = "state IN ('ACCEPTED', 'CONSIGNED', 'DEAD', 'IN_TRANSIT', 'QUARANTINED') AND expires_at IS NOT NULL"
+    unended = (
+        "state IN ('ACCEPTED', 'CONSIGNED', 'DEAD', 'IN_TRANSIT', 'QUARANTINED') AND expires_at IS NOT NULL"
+    )
     with_duty = "receipt_due_at IS NOT NULL"
     unreceived = f"{with_duty} AND (state IN ('CONSIGNED', 'EXPIRED') OR handed_over_at > receipt_due_at)"
     for name, columns, condition in (
@@ -144,14 +146,15 @@ def _make_records() -> None:
         "hops",
         sa.Column("document_id", KEY, nullable=False),
         sa.Column("node", KEY, nullable=False),
+        sa.Column("previous_digest", KEY, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("verdict", KEY, nullable=False),
         sa.Column("record", sa.LargeBinary(), nullable=False),
         sa.Column("digest", KEY, nullable=False),
-        sa.Column("previous_digest", KEY, nullable=False),
         sa.ForeignKeyConstraint(["document_id"], ["documents.id"], name="fk_hops_document_id"),
-        sa.PrimaryKeyConstraint("document_id", "node", name="pk_hops"),
+        sa.PrimaryKeyConstraint("document_id", "node", "previous_digest", "revision", name="pk_hops"),
     )
     op.create_table(
         "evidence",
@@ -219,6 +222,7 @@ def _make_business() -> None:
     )
     op.create_index("ix_requests_document_id_asked_at", "requests", ["document_id", "asked_at"])
     op.create_index("ix_requests_delivery_id_asked_at", "requests", ["delivery_id", "asked_at"])
+    op.create_index("ix_requests_package_id", "requests", ["package_id"])
     op.create_index(
         "ix_requests_pending",
         "requests",
@@ -236,7 +240,6 @@ def _make_changes() -> None:
         sa.Column("written_in", sa.BigInteger(), nullable=False),
         sa.Column("document_id", KEY, nullable=False),
         sa.Column("delivery_id", KEY, nullable=False),
-    op.create_index("ix_requests_package_id", "requests", ["package_id"])
         sa.Column("sender", KEY, nullable=False),
         sa.Column("recipient", KEY, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -300,8 +303,11 @@ def _make_directory() -> None:
         sa.Column("valid_from", sa.Date(), nullable=True),
         sa.Column("valid_to", sa.Date(), nullable=True),
         sa.Column("environment", KEY, nullable=False),
+        sa.Column("changes", JSON, nullable=False),
+        sa.Column("changed_in", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("code", name="pk_agencies"),
     )
+    op.create_index("ix_agencies_changed_in", "agencies", ["changed_in"])
     op.create_table(
         "certificates",
         sa.Column("sha256", KEY, nullable=False),
