@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
+BENCH := $(BIN)/python -m bench
 # Two workers: the tests wait for brokers and disks more than they compute.
 WORKERS ?= 2
 PARALLEL := -n $(WORKERS) --dist worksteal
@@ -43,8 +44,24 @@ test-department: ## the same, a department's node
 test-district: ## the same, a district's node
 test-commune: ## the same, a commune's node
 
-soak: packages ## long chaos, soak and fuzz runs
-	@$(PYTEST) -m soak
+soak: packages ## long chaos, soak and fuzz runs (SOAK_MINUTES, SOAK_DOCUMENTS, SOAK_EXAMPLES, SOAK_SEED)
+	@$(PYTEST) -m soak -rA tests/soak
+
+bench-quick: packages ## a look at performance within a minute; fails when a ratio broke bench/thresholds.toml
+	@$(BENCH) quick
+
+bench: bench-accept bench-hops bench-latency bench-fanout bench-growth bench-memory ## every benchmark
+
+BENCHES := bench-accept bench-hops bench-latency bench-fanout bench-growth bench-memory
+.PHONY: bench bench-quick $(BENCHES)
+$(BENCHES): packages
+	@$(BENCH) $(@:bench-%=%)
+bench-accept: ## documents per second into the hub
+bench-hops: ## documents per second through four tiers, against a bare pipeline
+bench-latency: ## time on the way when there is room
+bench-fanout: ## one directive to 200 offices against 200 documents
+bench-growth: ## a store with a million documents against an empty one
+bench-memory: ## memory of hub and relay at full load
 
 proto: setup ## generate the Python stubs from proto/
 	@$(BIN)/python scripts/make-proto.py

@@ -1,0 +1,228 @@
+"""`python -m bench SUITE …`: run suites, print tables, write bench/results; `quick` also checks thresholds.toml."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from bench import documents, fill, profiling, report, yardsticks
+from bench.documents import KB10, MB1
+from bench.machine import COMMUNE, DEPARTMENT, PROVINCE, Machine
+from bench.measures import Findings, Watcher
+from bench.suites import accept, fanout, growth, hops, latency, memory
+from lienthong_client.profile import Profile
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+console = Console(width=None if sys.stdout.isatty() else 110)
+THRESHOLDS = Path(__file__).with_name("thresholds.toml")
+
+StoreOption = Annotated[
+    str, typer.Option(metavar="URL", help="An empty PostgreSQL database instead of SQLite.")
+]
+RelaysOption = Annotated[int, typer.Option(help="Relay processes, and processes of the bare pipeline.")]
+
+
+@dataclass(slots=True)
+class Run:
+    """One run: a folder that is removed afterwards, and what was found out."""
+
+    name: str
+    folder: Path
+    findings: Findings = field(default_factory=Findings)
+
+    def say(self, text: str) -> None:
+        """Tell what is being done."""
+        console.print(f"[dim]{time.strftime('%H:%M:%S')}[/] {text}")
+
+    def machine(self, **options: object) -> Machine:
+        """A new machine in this run's folder."""
+        name = f"machine-{len(list(self.folder.iterdir()))}"
+        return Machine(self.folder / name, **options)  # type: ignore[arg-type]
+
+    def rsa(self, *, seconds: int = 3, rounds: int = 3) -> None:
+        """The yardstick every suite shares."""
+        self.say("openssl speed rsa2048")
+        yardsticks.add_rsa(self.findings, seconds=seconds, rounds=rounds)
+
+    def verification(self, machine: Machine, *, seconds: float = 2.0, large: bool = True) -> None:
+        """Verifications per core of the run's own documents."""
+        self.say("signature verification on one core")
+        profile = Profile.load(machine.state / "agencies" / COMMUNE / "profile.toml")
+        for name, size in (("10KB", KB10), ("1MB", MB1)) if large else (("10KB", KB10),):
+            document = documents.make(machine.state, COMMUNE, [DEPARTMENT], size=size, number=1)[0]
+            yardsticks.add_verification(self.findings, name, document, profile, seconds=seconds)
+
+
+def _run(name: str, suite: Callable[[Run], Coroutine[Any, Any, None]]) -> Findings:
+    with tempfile.TemporaryDirectory(prefix="lienthong-bench-", ignore_cleanup_errors=True) as folder:
+        run = Run(name, Path(folder))
+        began = time.perf_counter()
+        asyncio.run(suite(run))
+        run.findings.settings["seconds"] = round(time.perf_counter() - began, 1)
+    report.show(run.findings, console)
+    file = report.save(run.findings, name)
+    console.print(f"{run.findings.settings['seconds']:.0f} s; written to {file.relative_to(report.ROOT)}")
+    return run.findings
+
+
+@app.command("quick")
+def _quick() -> None:
+    """A short look at everything within a minute; exit code 1 when a ratio broke thresholds.toml."""
+    findings = _run("quick", _quick_suite)
+    broken = check(findings)
+    for line in broken:
+        console.print(f"[red]{line}[/]")
+    raise typer.Exit(1 if broken else 0)
+
+
+async def _quick_suite(run: Run) -> None:
+    run.rsa(seconds=1, rounds=2)
+    async with run.machine() as machine:
+        run.verification(machine, seconds=0.5, large=False)
+        run.say("accept")
+        sign = run.findings.median("rsa2048.sign")
+        rate = await accept.measure(machine, run.findings, name="10KB", size=KB10, number=150, rounds=3)
+        run.findings.goal("accept.10KB-per-rsa2048-sign", rate / sign, least=0.20)
+        await machine.start_relays()
+        await machine.until_consigned(machine.count("SELECT count(*) FROM deliveries"))
+        run.say("hops")
+        with Watcher(machine.pids()) as seen:
+            await hops.suite(machine, run.findings, rounds=2, number=60)
+        memory.add(run.findings, seen)
+        run.say("latency")
+        carried = min(rate, run.findings.median("hops.lienthong"))
+        await latency.suite(machine, run.findings, rounds=1, number=20, capacity=carried)
+
+
+def check(findings: Findings) -> list[str]:
+    """What of thresholds.toml is broken; a threshold nothing was measured for is broken too."""
+    values = {goal.key: goal.value for goal in findings.goals}
+    broken = []
+    for key, bounds in tomllib.loads(THRESHOLDS.read_text("utf-8")).items():
+        value = values.get(key)
+        if value is None:
+            broken.append(f"{key} was not measured")
+        elif value < bounds.get("least", value):
+            broken.append(f"{key} is {value:.3g}, less than {bounds['least']:g}")
+        elif value > bounds.get("most", value):
+            broken.append(f"{key} is {value:.3g}, more than {bounds['most']:g}")
+    return broken
+
+
+@app.command("accept")
+def _accept(store_url: StoreOption = "") -> None:
+    """Documents per second into the hub, 10 KB and 1 MB, and against the number in flight."""
+
+    async def suite(run: Run) -> None:
+        run.rsa()
+        async with run.machine(store_url=store_url) as machine:
+            run.verification(machine)
+            run.say("accept")
+            await accept.suite(machine, run.findings, rounds=7, small=400, large=60)
+            run.say("accept against load")
+            await accept.against_load(machine, run.findings, number=300)
+
+    _run("accept", suite)
+
+
+@app.command("hops")
+def _hops(relays: RelaysOption = 1, store_url: StoreOption = "") -> None:
+    """Documents per second through four tiers, compared with the bare pipeline."""
+
+    async def suite(run: Run) -> None:
+        run.findings.settings["relays"] = relays
+        async with run.machine(relays=relays, store_url=store_url) as machine:
+            run.verification(machine)
+            run.say("hops")
+            await hops.suite(machine, run.findings, rounds=5, number=200)
+
+    _run("hops", suite)
+
+
+@app.command("latency")
+def _latency(relays: RelaysOption = 1) -> None:
+    """Time on the way at a tenth of capacity, compared with the bare pipeline."""
+
+    async def suite(run: Run) -> None:
+        async with run.machine(relays=relays) as machine:
+            run.say("capacity")
+            await hops.suite(machine, run.findings, rounds=2, number=100)
+            run.say("latency")
+            carried = run.findings.median("hops.lienthong")
+            await latency.suite(machine, run.findings, rounds=3, number=200, capacity=carried)
+
+    _run("latency", suite)
+
+
+@app.command("fanout")
+def _fanout() -> None:
+    """One directive to 200 recipients against 200 documents."""
+
+    async def suite(run: Run) -> None:
+        run.say("keys for a whole province")
+        async with run.machine(directory=PROVINCE) as machine:
+            run.say("fanout")
+            await fanout.suite(machine, run.findings, rounds=5)
+
+    _run("fanout", suite)
+
+
+@app.command("growth")
+def _growth(
+    number: Annotated[int, typer.Option("--documents", help="Documents in the full store.")] = 1_000_000,
+    store_url: StoreOption = "",
+    second_store_url: StoreOption = "",
+) -> None:
+    """A store with a million documents against an empty one. With PostgreSQL: two databases."""
+
+    async def suite(run: Run) -> None:
+        async with run.machine(store_url=store_url) as full, run.machine(store_url=second_store_url) as empty:
+            run.say(f"filling a store with {number:,} documents")
+            await full.stop_programs()
+            began = time.perf_counter()
+            codes = [code.name for code in (full.state / "nodes").iterdir()]
+            await asyncio.to_thread(
+                fill.fill, full.store(), number, sorted(c.removesuffix(".pem") for c in codes)
+            )
+            run.findings.add("growth.filling", "s", [time.perf_counter() - began])
+            await full.start("hub")
+            run.say("growth")
+            await growth.suite(empty, full, run.findings, rounds=5, number=150, calls=200, filled=number)
+
+    _run("growth", suite)
+
+
+@app.command("memory")
+def _memory(seconds: Annotated[float, typer.Option(help="How long to load.")] = 60.0) -> None:
+    """Memory of hub and relay at full load."""
+
+    async def suite(run: Run) -> None:
+        async with run.machine() as machine:
+            run.say("memory")
+            await memory.suite(machine, run.findings, seconds=seconds)
+
+    _run("memory", suite)
+
+
+@app.command("profile")
+def _profile(
+    into: Annotated[Path, typer.Argument(help="Folder for the flamegraphs.")],
+    seconds: Annotated[int, typer.Option(help="How long to sample each program.")] = 15,
+) -> None:
+    """Flamegraphs of hub and relay under load, and their top costs."""
+    with tempfile.TemporaryDirectory(prefix="lienthong-bench-", ignore_cleanup_errors=True) as folder:
+        asyncio.run(profiling.profile(Path(folder), into, seconds, console))
+
+
+if __name__ == "__main__":
+    app()

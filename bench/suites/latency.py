@@ -1,0 +1,105 @@
+"""How long is a document on its way when there is room, compared with the bare pipeline at the same rate?
+
+At a tenth of what the linkage can carry, at even intervals, whether or not the last one has arrived. The way begins
+when the sender starts its upload and ends when the hub tells the watching recipient; in the bare pipeline from
+publishing to the last queue. `latency.transit` leaves the acceptance out, which the bare pipeline does not have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+from bench import documents
+from bench.documents import KB10, Signed
+from bench.load import Senders
+from bench.machine import COMMUNE, DEPARTMENT, Machine
+from bench.measures import Findings, quantile
+from bench.pipeline import Pipeline
+from bench.suites.hops import HOPS
+from lienthong_client import AgencyClient
+
+WARM_UP = 5  # documents per round that are not counted
+
+
+async def suite(machine: Machine, findings: Findings, *, rounds: int, number: int, capacity: float) -> None:
+    """`capacity`: documents per second the whole linkage carries; a tenth of it is sent."""
+    await machine.start_relays()
+    rate = capacity / 10
+    findings.settings["latency.rate"] = round(rate, 2)
+    certificate = machine.state / "agencies" / COMMUNE / "signing.pem"
+    whole: list[float] = []
+    transit: list[float] = []
+    bare: list[float] = []
+    async with (
+        Senders(machine.state) as senders,
+        Pipeline(machine.node.amqp_url, certificate, hops=HOPS, processes=machine.relays) as pipeline,
+    ):
+        for _ in range(rounds):
+            made = documents.make(machine.state, COMMUNE, [DEPARTMENT], size=KB10, number=number + WARM_UP)
+            both = await _lienthong(machine, senders, made, rate)
+            whole += [seconds for seconds, _ in both[WARM_UP:]]
+            transit += [seconds for _, seconds in both[WARM_UP:]]
+            before = len(pipeline.arrived)
+            await _paced([partial(pipeline.publish, d.data) for d in made], rate)
+            await pipeline.until(before + len(made))
+            bare += pipeline.arrived[before + WARM_UP :]
+    for name, seconds in (("whole", whole), ("transit", transit), ("bare", bare)):
+        findings.samples[f"latency.{name}"] = [value * 1000 for value in seconds]
+        for label, share in (("p50", 0.5), ("p99", 0.99)):
+            findings.add(f"latency.{name}.{label}", "ms", [quantile(seconds, share) * 1000])
+    for label, most in (("p50", 2.0), ("p99", 3.0)):
+        ours, theirs = findings.median(f"latency.whole.{label}"), findings.median(f"latency.bare.{label}")
+        findings.goal(f"latency.{label}-per-bare-pipeline", ours / theirs, most=most)
+
+
+async def _lienthong(
+    machine: Machine, senders: Senders, made: list[Signed], rate: float
+) -> list[tuple[float, float]]:
+    """Per document: seconds from the start of its upload, and from its receipt, until the recipient knows."""
+    began: dict[str, float] = {}
+    accepted: dict[str, float] = {}
+    told: dict[str, float] = {}
+    order: list[str] = []
+    listening = asyncio.Event()
+
+    async def recipient() -> None:
+        profile = machine.state / "agencies" / DEPARTMENT / "profile.toml"
+        async with AgencyClient.from_profile(profile) as client, aclosing(client.watch_inbox()) as items:
+            waiting = len(await client.inbox())
+            if not waiting:
+                listening.set()
+            async for item in items:
+                waiting -= 1
+                told[item.document.document_id] = time.perf_counter()
+                if waiting <= 0:
+                    listening.set()
+                if waiting <= -len(made):
+                    return
+
+    async def send(document: Signed) -> None:
+        start = time.perf_counter()
+        answer = await senders.submit(document)
+        began[answer.document_id], accepted[answer.document_id] = start, answer.at
+        order.append(answer.document_id)
+
+    async with asyncio.timeout(300), asyncio.TaskGroup() as group:
+        watching = group.create_task(recipient())
+        await listening.wait()
+        await _paced([partial(send, d) for d in made], rate)
+        await watching
+    return [(told[document] - began[document], told[document] - accepted[document]) for document in order]
+
+
+async def _paced(acts: Sequence[Callable[[], Coroutine[Any, Any, None]]], rate: float) -> None:
+    """Start one act every 1/rate seconds, whatever became of those before; wait for all."""
+    began = time.perf_counter()
+    tasks = []
+    for number, act in enumerate(acts):
+        await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
+        tasks.append(asyncio.create_task(act()))
+    await asyncio.gather(*tasks)
