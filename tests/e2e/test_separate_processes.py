@@ -125,7 +125,7 @@ def test_a_hub_without_its_broker_accepts_and_documents_flow_when_it_is_back(
     province: Province, pdf: Path
 ) -> None:
     province.stop()
-    province.installation.stop_broker()
+    province.installation.kill_broker()
     province.start()  # hub and relays come up alone
     documents = [province.send(number, pdf) for number in (30, 31)]
     assert province.hops(documents[0]) == []

@@ -5,7 +5,7 @@ with Installation.prepared(folder, directory) as province:
     districts = province.start("relay", "--nodes", "H48.3*")
     province.agency("H48.31.05", "submit", "f.edxml")
     assert districts.stop() == 0                              # SIGTERM
-    province.stop_broker(); province.start_broker()           # same port, same queues
+    province.kill_broker(); province.start_broker()           # same port, what its disk holds
 """
 
 from __future__ import annotations
@@ -114,10 +114,6 @@ class Installation(Commands):
     def start_broker(self) -> None:
         """Start RabbitMQ, with what its disk holds."""
         self._runner.run(self._broker.start())
-
-    def stop_broker(self) -> None:
-        """Stop it cleanly."""
-        self._runner.run(self._broker.stop())
 
     def kill_broker(self) -> None:
         """SIGKILL."""
