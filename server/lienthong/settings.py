@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import tomllib
+from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lienthong.errors import LienthongError
@@ -23,6 +24,7 @@ HostPort = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:]+\]|[A-Za-
 Seconds = Annotated[float, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Term = Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,3}[dh]$")]
 
 
 class SettingsError(LienthongError):
@@ -150,6 +152,41 @@ class ReconcileSettings(_Section):
     """Age in seconds of the last movement at which an undelivered document is published again."""
 
 
+class CalendarSettings(_Section):
+    """[calendar]: which days count. Public holidays and exchanged weekends are known without it."""
+
+    cut_off: time = time(17)
+    """What comes at this hour (Vietnam's time) or later counts for the next working day."""
+    days_off: tuple[date, ...] = ()
+    """Days off besides the public holidays."""
+    working_days: tuple[date, ...] = ()
+    """Weekends or holidays that are worked, in exchange for others."""
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        both = sorted(set(self.days_off) & set(self.working_days))
+        if both:
+            raise ValueError(f"{both[0]} stands in days_off and in working_days")
+        return self
+
+
+class DeadlineSettings(_Section):
+    """[deadlines]: how long a delivery may take until it ends as EXPIRED: working days (10d) or hours (24h)."""
+
+    normal: Term = "10d"
+    """Of ordinary documents and statuses."""
+    urgent: Term = "5d"
+    """Khẩn."""
+    very_urgent: Term = "3d"
+    """Thượng khẩn."""
+    express: Term = "1d"
+    """Hỏa tốc."""
+    express_timed: Term = "1d"
+    """Hỏa tốc hẹn giờ, where the document names no DueDate."""
+    every: Seconds = 30.0
+    """Seconds between two looks for deliveries whose deadline is over."""
+
+
 class LogSettings(_Section):
     """[log]: the programs' own log, on standard error."""
 
@@ -175,6 +212,8 @@ class Settings(BaseSettings):
     content: ContentSettings = ContentSettings()
     relay: RelaySettings = RelaySettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    calendar: CalendarSettings = CalendarSettings()
+    deadlines: DeadlineSettings = DeadlineSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -91,6 +91,10 @@ class FakeStore(FakeContents, FakeReceiptStore):
                 xml=document.acceptance,
             )
         )
+        for new in document.deliveries:
+            if new.failure is not None:
+                kind = EvidenceKind.CONTENT_CONSIGNMENT_FAILURE
+                kept.keep(kind, new.recipient, document.accepted_at, new.failure)
         done = self._check_business(document)
         self._documents[document.id] = kept
         self._named[document.id] = document.contents

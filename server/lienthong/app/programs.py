@@ -17,6 +17,7 @@ import structlog
 
 from lienthong import telemetry
 from lienthong.app.background import declare_nodes, gauge, measured, serve_nodes
+from lienthong.app.deadlines import deadlines_of
 from lienthong.app.readiness import notify, stop_on_signals
 from lienthong.app.trust_files import NodeKeys, TrustFiles
 from lienthong.blobs import open_blobs, open_contents
@@ -75,6 +76,8 @@ def _assemble(
             unpublished_after=settings.reconcile.unpublished_after,
             stalled_after=settings.reconcile.stalled_after,
         ),
+        deadlines=deadlines_of(settings),
+        expire_every=settings.deadlines.every,
     )
 
 
@@ -101,6 +104,7 @@ async def run_hub(settings: Settings) -> None:
                 knowledge.run(ending, every=settings.trust.refresh_every),
                 parts.dispatcher.run(ending),
                 parts.reconciler.run(ending),
+                parts.expirer.run(ending),
                 parts.content.run(ending),
                 declare_nodes(broker, knowledge, attach, ending),
                 gauge(store, broker, server, ending),
@@ -137,6 +141,7 @@ async def run_relay(settings: Settings, patterns: Sequence[str] = ("*",)) -> Non
             keys=keys.key,
             clock=now,
             inline_limit=settings.limits.inline_bytes,
+            deadlines=deadlines_of(settings),
         )
         _serve_metrics(settings.relay.metrics_listen, stack)
         handler = measured(relay.handle)

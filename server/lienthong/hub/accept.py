@@ -19,8 +19,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from lienthong.domain.deadline import Deadlines
 from lienthong.domain.delivery import DeliveryState
-from lienthong.domain.document import BusinessType, Document, Package, StatusPackage
+from lienthong.domain.document import BusinessType, Document, Package, Priority, StatusPackage
 from lienthong.domain.evidence import EvidenceKind, SubmissionAcceptance
 from lienthong.domain.ids import new_id
 from lienthong.edxml.attachments import check_attachments
@@ -30,6 +31,7 @@ from lienthong.errors import Code, Refusal
 from lienthong.hub.business import Business
 from lienthong.hub.content import ContentDesk, named_contents
 from lienthong.hub.dispatch import Dispatcher
+from lienthong.hub.failure import Failures
 from lienthong.hub.identity import Caller
 from lienthong.hub.ports import Blobs, Clock, Store
 from lienthong.hub.recall import Recalls
@@ -82,6 +84,7 @@ class Acceptance:
         clock: Clock,
         limits: Limits,
         recalls: Recalls,
+        deadlines: Deadlines,
     ) -> None:
         self._store = store
         self._blobs = blobs
@@ -90,6 +93,7 @@ class Acceptance:
         self._dispatcher = dispatcher
         self._business = Business(store)
         self._recalls = recalls
+        self._deadlines = deadlines
         self._key = key
         self._clock = clock
         self._limits = limits
@@ -181,22 +185,35 @@ class Acceptance:
             lane=package.lane,
             signer_sha256=document.signer.sha256,
             accepted_at=now,
-            deliveries=tuple(_delivery(recipient) for recipient in recipients),
+            deliveries=tuple(self._delivery(recipient, package, acceptance) for recipient in recipients),
             acceptance=sign_record(records.write(acceptance), self._key, at=now),
             contents=named_contents(package),
             **_described(package),
         )
 
 
-def _delivery(recipient: Recipient) -> NewDelivery:
-    refusal = recipient.refusal
-    return NewDelivery(
-        id=new_id(),
-        recipient=recipient.code,
-        state=DeliveryState.ACCEPTED if refusal is None else DeliveryState.REFUSED,
-        error=None if refusal is None else refusal.code,
-        error_detail=None if refusal is None else refusal.detail,
-    )
+    def _delivery(
+        self, recipient: Recipient, package: Package, acceptance: SubmissionAcceptance
+    ) -> NewDelivery:
+        refusal = recipient.refusal
+        if refusal is not None:
+            return NewDelivery(
+                id=new_id(),
+                recipient=recipient.code,
+                state=DeliveryState.REFUSED,
+                error=refusal.code,
+                error_detail=refusal.detail,
+                failure=Failures(self._key).sign_refused(acceptance, recipient.code, refusal),
+            )
+        priority, due_date = Priority.NORMAL, None
+        if isinstance(package, Document):
+            priority, due_date = package.other.priority or priority, package.due_date
+        return NewDelivery(
+            id=new_id(),
+            recipient=recipient.code,
+            state=DeliveryState.ACCEPTED,
+            expires_at=self._deadlines.expires_at(priority, acceptance.accepted_at, due_date),
+        )
 
 
 def _described(package: Package) -> dict[str, Any]:

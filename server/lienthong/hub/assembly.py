@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lienthong.domain.deadline import Deadlines
 from lienthong.edxml.bounds import Limits
 from lienthong.hub.accept import Acceptance
 from lienthong.hub.administration import Administration
@@ -13,6 +14,7 @@ from lienthong.hub.content import DEFAULT_CONTENT_LIMITS, ContentDesk, ContentLi
 from lienthong.hub.content_port import Contents
 from lienthong.hub.deadletters import DeadLetters
 from lienthong.hub.dispatch import DEFAULT_INLINE_LIMIT, Dispatcher
+from lienthong.hub.expirer import Expirer
 from lienthong.hub.failure import Failures
 from lienthong.hub.held import HeldMessages
 from lienthong.hub.inbox import Inbox
@@ -34,6 +36,7 @@ class HubParts:
     inbox: Inbox
     changes: Changes
     recalls: Recalls
+    expirer: Expirer
     dispatcher: Dispatcher
     reconciler: Reconciler
     dead_letters: DeadLetters
@@ -57,13 +60,16 @@ def assemble(
     patience: Patience,
     inline_limit: int = DEFAULT_INLINE_LIMIT,
     content_limits: ContentLimits = DEFAULT_CONTENT_LIMITS,
+    deadlines: Deadlines | None = None,
+    expire_every: float = 30.0,
 ) -> HubParts:
     """A hub on these ports. `key` signs its evidence; nothing runs yet."""
     verification = Verification(knowledge, clock, limits)
     dispatcher = Dispatcher(store, blobs, broker, clock, inline_limit=inline_limit)
     reconciler = Reconciler(store, dispatcher, clock, patience)
     inbox = Inbox(store=store, blobs=blobs, verification=verification, clock=clock, broker=broker)
-    recalls = Recalls(store, broker, Failures(key), clock)
+    failures = Failures(key)
+    recalls = Recalls(store, broker, failures, clock)
     content = ContentDesk(store=store, contents=contents, inbox=inbox, clock=clock, limits=content_limits)
     acceptance = Acceptance(
         store=store,
@@ -75,6 +81,7 @@ def assemble(
         clock=clock,
         limits=limits,
         recalls=recalls,
+        deadlines=deadlines or Deadlines(),
     )
     changes = Changes(store)
     hub = Hub(
@@ -90,7 +97,7 @@ def assemble(
         blobs=blobs,
         broker=broker,
         knowledge=knowledge,
-        held=HeldMessages(store, broker, dispatcher, clock),
+        held=HeldMessages(store, broker, dispatcher, clock, failures),
         reconciler=reconciler,
         clock=clock,
     )
@@ -101,6 +108,7 @@ def assemble(
         inbox=inbox,
         changes=changes,
         recalls=recalls,
+        expirer=Expirer(store, broker, failures, clock, every=expire_every),
         dispatcher=dispatcher,
         reconciler=reconciler,
         dead_letters=DeadLetters(store, knowledge, clock),

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lienthong.domain.delivery import DeliveryState
-from lienthong.domain.evidence import ContentConsignmentFailure, ContentHandoverFailure, EvidenceKind
+from lienthong.domain.evidence import (
+    ContentConsignmentFailure,
+    ContentHandoverFailure,
+    EvidenceKind,
+    SubmissionAcceptance,
+)
+from lienthong.errors import Refusal
 from lienthong.hub.rows import DeliveryRow, DocumentRow, EvidenceRow
 from lienthong.signing.keys import SigningKey
 from lienthong.signing.sign import sign_record
@@ -18,6 +24,21 @@ class Failures:
     """Signs failures with the hub's key."""
 
     key: SigningKey
+
+    def sign_refused(
+        self, acceptance: SubmissionAcceptance, recipient: str, refusal: Refusal
+    ) -> bytes:
+        """Evidence that `recipient` is not among those the acceptance promises to reach, and why: the signed XML."""
+        failure = ContentConsignmentFailure(
+            document_id=acceptance.document_id,
+            document_sha256=acceptance.document_sha256,
+            recipient=recipient,
+            node=acceptance.first_node,
+            outcome=DeliveryState.REFUSED,
+            reason=": ".join(part for part in (refusal.code.value, refusal.detail) if part),
+            failed_at=acceptance.accepted_at,
+        )
+        return sign_record(records.write(failure), self.key, at=acceptance.accepted_at)
 
     def sign(
         self, document: DocumentRow, delivery: DeliveryRow, outcome: DeliveryState, reason: str, at: datetime

@@ -7,9 +7,13 @@ node's queue; *discard* ends the deliveries. Each needs a reason, and each leave
 
 from __future__ import annotations
 
+import asyncio
+
 from lienthong.domain.delivery import DeliveryState
 from lienthong.errors import Code, Refusal
+from lienthong.hub.changes import tell
 from lienthong.hub.dispatch import Dispatcher
+from lienthong.hub.failure import Failures
 from lienthong.hub.identity import Caller
 from lienthong.hub.ports import Broker, Clock, Store
 from lienthong.hub.rows import DocumentRow, EventRow, HeldKind, HeldRow
@@ -27,11 +31,14 @@ _STATES = {HeldKind.QUARANTINE: DeliveryState.QUARANTINED, HeldKind.DEAD_LETTER:
 class HeldMessages:
     """Finds and resolves held messages."""
 
-    def __init__(self, store: Store, broker: Broker, dispatcher: Dispatcher, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, broker: Broker, dispatcher: Dispatcher, clock: Clock, failures: Failures
+    ) -> None:
         self._store = store
         self._broker = broker
         self._dispatcher = dispatcher
         self._clock = clock
+        self._failures = failures
 
     async def find(self, held_id: str) -> HeldRow:
         """By id; NOT_FOUND."""
@@ -66,26 +73,34 @@ class HeldMessages:
     async def _end(self, caller: Caller, held: HeldRow, document: DocumentRow, reason: str) -> None:
         stopped = await self._stopped_by(held, document)
         concerned = [
-            row.recipient
+            row
             for row in await self._store.deliveries(document.id)
             if row.state is _STATES[held.kind] and row.recipient in stopped
         ]
+        at = self._clock()
+        evidence = [
+            await asyncio.to_thread(self._failures.sign, document, row, DeliveryState.REFUSED, reason, at)
+            for row in concerned
+        ]
         event = EventRow(
-            at=self._clock(),
+            at=at,
             actor=caller.actor,
             kind="delivery.refused",
             document_id=document.id,
             subject=held.id,
             detail={"code": held.code.value, "reason": reason},
         )
-        await self._store.move(
+        moved = await self._store.move(
             document.id,
-            concerned,
+            [row.recipient for row in concerned],
             DeliveryState.REFUSED,
             event=event,
             error=held.code,
             error_detail=reason,
+            evidence=evidence,
+            unchanged=concerned,
         )
+        await tell(self._broker, document, [row for row in concerned if row.recipient in moved])
 
     async def _stopped_by(self, held: HeldRow, document: DocumentRow) -> set[str]:
         """The recipients this very message stopped: others of the document may wait for another held message."""

@@ -28,7 +28,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from lienthong.domain.deadline import Deadlines
 from lienthong.domain.delivery import FINAL, DeliveryState
+from lienthong.domain.document import PackageKind
 from lienthong.domain.evidence import Branch, ContentConsignment, HopRecord, Verdict
 from lienthong.domain.ids import new_id, sha256_hex
 from lienthong.edxml.reader import parse
@@ -79,6 +81,7 @@ class Relay:
         keys: Callable[[str], SigningKey],
         clock: Clock,
         inline_limit: int = DEFAULT_INLINE_LIMIT,
+        deadlines: Deadlines | None = None,
     ) -> None:
         self._store = store
         self._blobs = blobs
@@ -87,6 +90,7 @@ class Relay:
         self._keys = keys
         self._clock = clock
         self._inline_limit = inline_limit
+        self._deadlines = deadlines or Deadlines()
 
     async def handle(self, delivery: TransitDelivery) -> Outcome | Retry:
         """The broker's handler: never raises, never drops."""
@@ -195,7 +199,13 @@ class Relay:
                 hop_digest=row.digest,
             )
             evidence = sign_record(records.write(consigned), key, at=at)
-            consignment = Consignment(recipient=planned.node, evidence=evidence, at=at)
+            duty = document.package.kind is PackageKind.DOCUMENT  # nobody has to receive a status
+            consignment = Consignment(
+                recipient=planned.node,
+                evidence=evidence,
+                at=at,
+                receipt_due_at=self._deadlines.receipt_due(at) if duty else None,
+            )
         return _Hop(
             message=message, document=document, chain=chain, plan=planned, row=row, consignment=consignment
         )

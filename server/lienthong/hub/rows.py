@@ -28,6 +28,7 @@ class NewDelivery:
     error: Code | None = None
     error_detail: str | None = None
     expires_at: datetime | None = None  #: when it ends, if it has not ended until then
+    failure: bytes | None = None  #: of a refused one: the signed ContentConsignmentFailure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

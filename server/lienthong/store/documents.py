@@ -41,20 +41,27 @@ def accept(connection: Connection, document: NewDocument) -> DocumentRow:
             _INSERT_DELIVERY,
             [_delivery(document, place) for place in range(len(document.deliveries))],
         )
-    connection.execute(
-        _INSERT_EVIDENCE,
-        {
-            "document_id": document.id,
-            "kind": EvidenceKind.SUBMISSION_ACCEPTANCE,
-            "recipient": "",
-            "at": document.accepted_at,
-            "xml": document.acceptance,
-        },
-    )
+    connection.execute(_INSERT_EVIDENCE, _evidence(document))
     contents.name(connection, document)
     events.append(connection, acceptance_event(document))
     business.apply(connection, document)
     return DocumentRow(**{name: values[name] for name in own}, published_at=None)
+
+
+def _evidence(document: NewDocument) -> list[dict[str, Any]]:
+    """The acceptance, and for each refused recipient why it is not served."""
+    known: list[tuple[EvidenceKind, str, bytes]] = [
+        (EvidenceKind.SUBMISSION_ACCEPTANCE, "", document.acceptance)
+    ]
+    known += [
+        (EvidenceKind.CONTENT_CONSIGNMENT_FAILURE, new.recipient, new.failure)
+        for new in document.deliveries
+        if new.failure is not None
+    ]
+    return [
+        {"document_id": document.id, "kind": kind, "recipient": who, "at": document.accepted_at, "xml": xml}
+        for kind, who, xml in known
+    ]
 
 
 def acceptance_event(document: NewDocument) -> EventRow:
