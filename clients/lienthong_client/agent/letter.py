@@ -21,6 +21,7 @@ import yaml
 
 from lienthong.errors import Code
 from lienthong_client.compose import Draft, DraftError, File, find_priority
+from lienthong_client.content import BigFile
 from lienthong_client.profile import SenderDefaults
 
 LONGEST = 65_536  # bytes
@@ -47,7 +48,7 @@ class Letter:
         codes: tuple[str, ...] = self.values["to"]
         return codes
 
-    def draft(self, files: Sequence[File], defaults: SenderDefaults) -> Draft:
+    def draft(self, files: Sequence[File | BigFile], defaults: SenderDefaults) -> Draft:
         """The draft `AgencyClient.compose` takes; what the letter leaves open comes from the profile."""
         values = {key: value for key, value in self.values.items() if key not in ("files", "priority")}
         for key in ("place", "signer", "position", "competence"):

@@ -32,7 +32,7 @@ from lienthong_client.agent.status import Status
 from lienthong_client.agent.webhooks import Webhooks
 from lienthong_client.cli import shapes
 from lienthong_client.client import AgencyClient
-from lienthong_client.compose import Draft, File, find_priority
+from lienthong_client.compose import Draft, find_priority, read_files
 from lienthong_client.errors import Misuse, Unproven, Unreachable
 from lienthong_client.profile import ProfileError
 from lienthong_client.results import Accepted
@@ -201,10 +201,12 @@ class Sender:
     async def _prepare_letter(self, job: Job) -> jobs.Prepared:
         def read() -> Draft:
             letter = read_letter(job.main.read_bytes())
-            files = [File.read(job.source(file)) for file in job.files[1:]]
+            files = read_files([job.source(file) for file in job.files[1:]])
             return letter.draft(files, self._client.profile.sender)
 
-        signed = await self._client.compose(await asyncio.to_thread(read))
+        draft = await asyncio.to_thread(read)
+        await self._client.upload_all(draft.files)
+        signed = await self._client.compose(draft)
         lane = read_package(parse(signed)).lane
         return await asyncio.to_thread(job.prepare, self._disk, signed, lane)
 
