@@ -6,6 +6,7 @@ What happens to a message, and why nothing is lost or doubled:
  2. verify the sender's signature over those bytes, in full, as if nobody had before.
  3. verify the transit record: the newest record's signature and every link; at a recipient's own node every
     signature. The message's id and recipients must be exactly what the newest record says.
+    Recipients whose delivery was withdrawn or ended otherwise meanwhile are left out: their copies stop here.
  4. a node the document has already passed refuses it (loop guard).
  5. plan from the verified document and the directory; sign the hop record; where the node is a recipient, sign
     the ContentConsignment.
@@ -22,7 +23,7 @@ quarantine and the deliveries behind it into QUARANTINED, where the sender sees 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -37,14 +38,14 @@ from lienthong.edxml.reader import parse
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.dispatch import DEFAULT_INLINE_LIMIT
 from lienthong.hub.ports import Blobs, Broker, Clock, Outcome, Retry, Store, TransitDelivery
-from lienthong.hub.rows import Consignment, HeldKind, HeldRow, HopRow
+from lienthong.hub.rows import Consignment, EventRow, HeldKind, HeldRow, HopRow
 from lienthong.hub.verification import Verification
 from lienthong.routing.plan import Plan, plan
 from lienthong.signing.keys import SigningKey
 from lienthong.signing.sign import sign_record
 from lienthong.signing.verify import VerifiedDocument
 from lienthong.transit import records
-from lienthong.transit.chain import Chain, verify_chain
+from lienthong.transit.chain import verify_chain
 from lienthong.transit.message import TransitMessage, decode
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class _Hop:
 
     message: TransitMessage
     document: VerifiedDocument
-    chain: Chain
+    recipients: tuple[str, ...]  # of this branch, without those whose delivery was stopped
     plan: Plan
     row: HopRow
     consignment: Consignment | None
@@ -115,9 +116,14 @@ class Relay:
         message = decode(delivery.body)  # (1)
         data = message.document if message.document is not None else await self._blob(message)
         document, _ = await self._verification.package(data)  # (2)
+        stopped = await self._store.stopped(message.document_id, message.recipients)
         hop, _ = await self._verification.run(
-            lambda now: self._prove(delivery.node, message, document, now)  # (3) (4) (5)
+            lambda now: self._prove(delivery.node, message, document, stopped, now)  # (3) (4) (5)
         )
+        if stopped:
+            await self._note_stopped(delivery.node, message.document_id, stopped)
+        if hop is None:
+            return
         stored = await self._record(hop)  # (6)
         repeated = stored.digest != hop.row.digest
         await self._publish(hop, stored, repeated=repeated, delivery=delivery)  # (7)
@@ -130,7 +136,31 @@ class Relay:
         except Refusal as refusal:  # shared storage that lags behind: time can cure it
             raise HubFault(f"the bytes of document {message.document_id} are not here") from refusal
 
-    def _prove(self, node: str, message: TransitMessage, document: VerifiedDocument, now: Snapshot) -> _Hop:
+    async def _note_stopped(self, node: str, document_id: str, stopped: list[str]) -> None:
+        """Withdrawn or ended otherwise on the way: their copies end here. Noted once."""
+        detail = {"recipients": stopped}
+        for event in await self._store.events(document_id=document_id, limit=10_000):
+            if (event.kind, event.actor, event.detail) == ("hop.stopped", node, detail):
+                return
+        event = EventRow(
+            at=self._clock(),
+            actor=node,
+            kind="hop.stopped",
+            document_id=document_id,
+            subject=node,
+            detail=detail,
+        )
+        await self._store.append(event)
+
+    def _prove(
+        self,
+        node: str,
+        message: TransitMessage,
+        document: VerifiedDocument,
+        stopped: Collection[str],
+        now: Snapshot,
+    ) -> _Hop | None:
+        """The hop of everybody who may still get the document; None when nobody may."""
         at = self._clock()
         chain = verify_chain(
             message.acceptance,
@@ -147,10 +177,13 @@ class Relay:
             raise Refusal(Code.RECIPIENTS_ALTERED, field="recipients", detail=_difference(message, branch))
         if (message.document_id, document.sender) != (chain.acceptance.document_id, chain.acceptance.sender):
             raise Refusal(Code.CHAIN_BROKEN, field="document_id", detail="not the one the hub accepted")
+        going = tuple(code for code in branch.recipients if code not in stopped)
+        if not going:
+            return None
         planned = plan(
             document,
             node=node,
-            recipients=branch.recipients,
+            recipients=going,
             directory=now.directory,
             passed={hop.node for hop in chain.hops},
         )
@@ -166,13 +199,13 @@ class Relay:
             delivered=planned.deliver_here,
             previous_digest=chain.last_digest,
         )
-        return self._signed(message, document, chain, planned, record)
+        return self._signed(message, document, going, planned, record)
 
     def _signed(
         self,
         message: TransitMessage,
         document: VerifiedDocument,
-        chain: Chain,
+        going: tuple[str, ...],
         planned: Plan,
         record: HopRecord,
     ) -> _Hop:
@@ -207,13 +240,18 @@ class Relay:
                 receipt_due_at=self._deadlines.receipt_due(at) if duty else None,
             )
         return _Hop(
-            message=message, document=document, chain=chain, plan=planned, row=row, consignment=consignment
+            message=message,
+            document=document,
+            recipients=going,
+            plan=planned,
+            row=row,
+            consignment=consignment,
         )
 
     async def _record(self, hop: _Hop) -> HopRow:
         try:
             stored = await self._store.record_hop(
-                hop.row, recipients=hop.message.recipients, consignment=hop.consignment
+                hop.row, recipients=hop.recipients, consignment=hop.consignment
             )
         except Refusal as refusal:
             if refusal.code is Code.NOT_FOUND:  # signed by our hub, yet not in the store: ours to mend
@@ -246,6 +284,7 @@ class Relay:
             await self._broker.notify(
                 {
                     "kind": "consigned",
+                    "sender": hop.document.sender,
                     "recipient": recipient,
                     "delivery_id": delivery.id,
                     "document_id": hop.row.document_id,
