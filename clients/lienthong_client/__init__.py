@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lienthong.errors import Code, Refusal
 from lienthong_client.client import AgencyClient
-from lienthong_client.compose import Draft, File
+from lienthong_client.compose import Draft, File, read_files
+from lienthong_client.content import BigFile
 from lienthong_client.errors import Unreachable
 from lienthong_client.files import save_evidence, save_files
 from lienthong_client.profile import Profile, ProfileError
@@ -29,6 +30,7 @@ __all__ = [
     "Accepted",
     "Acknowledged",
     "AgencyClient",
+    "BigFile",
     "Code",
     "Delivery",
     "DocumentSummary",
@@ -48,6 +50,7 @@ __all__ = [
     "Retry",
     "Tracking",
     "Unreachable",
+    "read_files",
     "save_evidence",
     "save_files",
 ]

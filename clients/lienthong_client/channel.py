@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import grpc
 
-from lienthong.api.v1 import directory_pb2_grpc, exchange_pb2_grpc
+from lienthong.api.v1 import content_pb2_grpc, directory_pb2_grpc, exchange_pb2_grpc
 from lienthong_client.errors import Unreachable, from_rpc_error
 from lienthong_client.profile import Profile
 
@@ -42,6 +42,7 @@ class Connection:
         self._channel: grpc.aio.Channel | None = None
         self._exchange: Any = None
         self._directory: Any = None
+        self._content: Any = None
 
     @property
     def exchange(self) -> Any:  # noqa: ANN401 - generated stubs are untyped
@@ -54,6 +55,12 @@ class Connection:
         """The DirectoryService stub."""
         self._open()
         return self._directory
+
+    @property
+    def content(self) -> Any:  # noqa: ANN401
+        """The ContentService stub."""
+        self._open()
+        return self._content
 
     async def close(self) -> None:
         """Close the channel; running calls are cancelled."""
@@ -108,6 +115,7 @@ class Connection:
     def _open(self) -> grpc.aio.Channel:
         if self._channel is None:
             self._channel = _secure_channel(self._profile)
+            self._content = content_pb2_grpc.ContentServiceStub(self._channel)  # type: ignore[no-untyped-call]
             self._exchange = exchange_pb2_grpc.ExchangeServiceStub(self._channel)  # type: ignore[no-untyped-call]
             self._directory = directory_pb2_grpc.DirectoryServiceStub(self._channel)  # type: ignore[no-untyped-call]
         return self._channel

@@ -14,7 +14,7 @@ Nothing the hub says is believed where a signature can prove it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import cached_property
@@ -38,7 +38,8 @@ from lienthong.signing.sign import sign_package, sign_record
 from lienthong.transit import records
 from lienthong_client import mapping
 from lienthong_client.channel import Connection
-from lienthong_client.compose import Draft, compose, province_name
+from lienthong_client.compose import Draft, File, compose, province_name
+from lienthong_client.content import BigFile, download_content, external_entries, upload_content
 from lienthong_client.errors import Unproven
 from lienthong_client.profile import Profile
 from lienthong_client.proof import RecordTrust, verify_acceptance, verify_evidence
@@ -170,8 +171,25 @@ class AgencyClient:
         return await asyncio.to_thread(sign_package, xml, self.signing_key, at=self._clock())
 
     async def send(self, draft: Draft, *, on_progress: Progress | None = None) -> Accepted:
-        """`compose` and `submit` in one."""
+        """`compose`, `upload` of every big file, and `submit` in one."""
+        await self.upload_all(draft.files, on_progress=on_progress)
         return await self.submit(await self.compose(draft), on_progress=on_progress)
+
+    async def upload(self, file: BigFile, *, on_progress: Progress | None = None) -> None:
+        """Give the hub a file that travels beside its package, before the package is submitted.
+
+        Goes on where an earlier try ended. Raises `Refusal` ARGUMENT_INVALID when the file changed since it was read,
+        XML_TOO_LARGE and RATE_LIMITED over the hub's limits.
+        """
+        await upload_content(self._connection, file, retry=self._retry, on_progress=on_progress)
+
+    async def upload_all(
+        self, files: Iterable[File | BigFile], *, on_progress: Progress | None = None
+    ) -> None:
+        """`upload` of each `BigFile` among the files; the others travel in the package."""
+        for file in files:
+            if isinstance(file, BigFile):
+                await self.upload(file, on_progress=on_progress)
 
     # --- receiving --------------------------------------------------------------------------------------
 
@@ -242,6 +260,25 @@ class AgencyClient:
         Raises `Refusal` ATTACHMENT_MISMATCH or ATTACHMENT_BOMB.
         """
         return tuple(read_attachments(received.verified.root, self._limits))
+
+    async def download(
+        self, received: Received, folder: Path, *, on_progress: Progress | None = None
+    ) -> list[Path]:
+        """Fetch the files that travel beside the document into `folder`, each verified by what the sender signed.
+
+        A cut download goes on where it ended, in a later run too. Raises `Refusal` ATTACHMENT_MISMATCH, OSError.
+        """
+        return [
+            await download_content(
+                self._connection,
+                received.delivery_id,
+                entry,
+                folder,
+                retry=self._retry,
+                on_progress=on_progress,
+            )
+            for entry in external_entries(received.package)
+        ]
 
     async def acknowledge(self, received: Verified) -> Acknowledged:
         """End the delivery with our signed ContentHandover for the bytes that were verified (a `Received`)."""

@@ -31,6 +31,7 @@ from lienthong.domain.document import (
     TraceHeader,
 )
 from lienthong.errors import Code
+from lienthong_client.content import EXTERNAL_OVER, TOGETHER, BigFile, goes_beside
 from lienthong_client.errors import Misuse
 
 VIETNAM = timezone(timedelta(hours=7))  # edXML's zoneless times and dates
@@ -95,13 +96,21 @@ class File:
         return cls(name=path.name, content=path.read_bytes())
 
 
+def read_files(
+    paths: Sequence[Path], *, over: int = EXTERNAL_OVER, together: int = TOGETHER
+) -> list[File | BigFile]:
+    """The files as they are to travel: the big ones, and the biggest of too many, beside the package. OSError."""
+    beside = goes_beside([path.stat().st_size for path in paths], over=over, together=together)
+    return [BigFile.read(path) if place in beside else File.read(path) for place, path in enumerate(paths)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What the clerk says. Codes of agencies in any form."""
 
     to: Sequence[str]
     subject: str
-    files: Sequence[File] = ()
+    files: Sequence[File | BigFile] = ()
     code: str | None = None  #: number and notation, e.g. `12/UBND-VP`
     type: str = "CV"  #: abbreviation or name of the document's type
     priority: Priority = Priority.NORMAL
@@ -121,7 +130,8 @@ def compose(
     number, notation = _code(draft.code, now)
     promulgated = draft.promulgated or now.astimezone(VIETNAM).date()
     name, detail = find_type(draft.type)
-    attachments = tuple(_attachment(file) for file in draft.files)
+    carried = [_attachment(file) if isinstance(file, File) else None for file in draft.files]
+    attachments = tuple(attachment for attachment in carried if attachment is not None)
     subject = _text(draft.subject, "subject")
     document = Document(
         sender=_organization(sender),
@@ -145,12 +155,7 @@ def compose(
         steering_type=0,
         traces=(TraceHeader(organ_id=sender.code, timestamp=now.replace(microsecond=0)),),
         manifest=tuple(
-            ManifestEntry(
-                content_id=attachment.content_id,
-                attachment_name=attachment.attachment_name,
-                content_type=attachment.content_type,
-            )
-            for attachment in attachments
+            _entry(file, attachment) for file, attachment in zip(draft.files, carried, strict=True)
         ),
     )
     return document, attachments
@@ -228,6 +233,22 @@ def _attachment(file: File) -> Attachment:
         attachment_name=name,
         content=file.content,
         content_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
+    )
+
+
+def _entry(file: File | BigFile, attachment: Attachment | None) -> ManifestEntry:
+    if attachment is not None:
+        return ManifestEntry(
+            content_id=attachment.content_id,
+            attachment_name=attachment.attachment_name,
+            content_type=attachment.content_type,
+        )
+    external = file.content if isinstance(file, BigFile) else None
+    return ManifestEntry(
+        content_id=f"cid:{uuid.uuid4()}",
+        attachment_name=file.name,
+        content_type=external.media_type if external else None,
+        external=external,
     )
 
 

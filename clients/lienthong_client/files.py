@@ -80,7 +80,7 @@ def save_received(
 
 def save(folder: Path, name: str, content: bytes) -> Path:
     """Write a new file. The same bytes already there are left; other bytes there move us to `name (2)`."""
-    for candidate in _names(name):
+    for candidate in names_like(name):
         path = folder / candidate
         try:
             with path.open("xb") as file:  # exclusive: neither overwrites nor follows a link
@@ -93,7 +93,8 @@ def save(folder: Path, name: str, content: bytes) -> Path:
     raise AssertionError("unreachable: names never run out")
 
 
-def _names(name: str) -> Iterator[str]:
+def names_like(name: str) -> Iterator[str]:
+    """`name`, then `name (2)`, `name (3)` …, each before the extension; never ends."""
     yield name
     stem, dot, extension = name.rpartition(".")
     if not dot:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lienthong.domain.document import Attachment, Document
+from lienthong.domain.document import Document
 from lienthong_client.cli import shapes
 from lienthong_client.cli.output import Output, holder_of, local_time, styled
 from lienthong_client.cli.session import session_of
@@ -37,13 +37,15 @@ def fetch(
     """Fetch a document, verify everything about it and write it to a folder."""
     session = session_of(context)
 
-    async def work(client: AgencyClient) -> tuple[Received, list[Attachment]]:
+    async def work(client: AgencyClient) -> tuple[Received, shapes.Json]:
         received = await client.fetch(delivery, on_progress=on_progress)
-        return received, list(client.attachments(received))
+        files: shapes.Json = {**save_received(folder, received, client.attachments(received))}
+        beside = await client.download(received, folder / "attachments", on_progress=on_progress)
+        files["attachments"] = [*files["attachments"], *map(str, beside)]
+        return received, files
 
     with session.output.progress("fetching") as on_progress:
-        received, attachments = session.run(work)
-    files = save_received(folder, received, attachments)
+        received, files = session.run(work)
     if session.output.as_json:
         session.output.json(shapes.received(received, files))
         return

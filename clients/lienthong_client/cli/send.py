@@ -11,7 +11,8 @@ import typer
 from lienthong_client.cli.session import session_of
 from lienthong_client.cli.submit import tell
 from lienthong_client.client import AgencyClient
-from lienthong_client.compose import TYPES, Draft, File, find_priority
+from lienthong_client.compose import TYPES, Draft, find_priority, read_files
+from lienthong_client.content import EXTERNAL_OVER, MIB
 from lienthong_client.files import save
 from lienthong_client.results import Accepted
 
@@ -59,6 +60,10 @@ def send(
         Path | None,
         typer.Option(metavar="FILE", help="Keep the hub's signed acceptance here.", dir_okay=False),
     ] = None,
+    external_over: Annotated[
+        int,
+        typer.Option(metavar="MIB", min=1, help="Files over this size travel beside the package, resumably."),
+    ] = EXTERNAL_OVER // MIB,
     keep: Annotated[
         Path | None,
         typer.Option(
@@ -72,7 +77,7 @@ def send(
     draft = Draft(
         to=[part.strip() for codes in to for part in codes.split(",") if part.strip()],
         subject=subject,
-        files=[File.read(path) for path in attach],
+        files=read_files(attach, over=external_over * MIB),
         code=_code(code, number, notation),
         type=kind,
         priority=find_priority(priority),
@@ -85,6 +90,7 @@ def send(
     )
 
     async def work(client: AgencyClient) -> Accepted:
+        await client.upload_all(draft.files, on_progress=on_progress)
         signed = await client.compose(draft)
         if keep is not None:
             save(keep.parent, keep.name, signed)

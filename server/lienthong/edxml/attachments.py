@@ -26,9 +26,8 @@ from lienthong.errors import Code, Refusal
 
 _DEFAULT: Final = Limits()
 _BLANKS = str.maketrans("", "", " \t\r\n")
-_UNSAFE_NAME = re.compile(
-    r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|^[A-Za-z]:[/\\]|[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]"
-)
+_UNSAFE_NAME = re.compile(r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|^[A-Za-z]:[/\\]|[\x00-\x1f\x7f]")
+_OVERRIDE = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _MAGIC: Final = (
     (b"%PDF-", "application/pdf"),
     (b"PK\x03\x04", "application/zip"),
@@ -82,8 +81,7 @@ def check_attachments(root: etree._Element, package: Package, limits: Limits = _
     named = Counter((entry.content_id, entry.attachment_name) for entry in inside)
     _check_distinct("edXMLManifest/Reference", [entry.content_id for entry in manifest])
     for number, entry in enumerate(manifest, 1):
-        if entry.external is not None:
-            check_name(entry.attachment_name, f"edXMLManifest/Reference[{number}]/AttachmentName")
+        check_name(entry.attachment_name, f"edXMLManifest/Reference[{number}]/AttachmentName")
     blocks = [_identity(element, index) for index, element in _numbered(root, limits)]
     _check_distinct("AttachmentEncoded/Attachment", [content_id for content_id, _ in blocks])
     carried = Counter(blocks)
@@ -128,13 +126,14 @@ def _identity(element: etree._Element, index: int) -> tuple[str, str]:
     content_id, name = block.text("ContentId"), block.text("AttachmentName")
     if content_id is None or name is None:
         raise _mismatch(block.at("ContentId" if content_id is None else "AttachmentName"), "is missing")
-    check_name(name, block.at("AttachmentName"))
+    if _UNSAFE_NAME.search(name):
+        raise _mismatch(block.at("AttachmentName"), f"unsafe file name {name[:80]!r}")
     return content_id, name
 
 
 def check_name(name: str, path: str) -> None:
     """Refuse names that climb out of a folder, and those that show as another name than they are (bidi overrides)."""
-    if _UNSAFE_NAME.search(name):
+    if _UNSAFE_NAME.search(name) or _OVERRIDE.search(name):
         raise _mismatch(path, f"unsafe file name {name[:80]!r}")
 
 
