@@ -13,6 +13,7 @@ from lienthong.hub.identity import Caller
 from lienthong.hub.inbox import Inbox
 from lienthong.hub.knowledge import Knowledge
 from lienthong.hub.ports import Store
+from lienthong.hub.receipts import Receipts
 from lienthong.hub.rows import DeliveryRow, DocumentRow, InboxItem
 from lienthong.hub.status_port import ChangeRow
 from lienthong.hub.tracking import EvidenceItem, Tracker, Tracking
@@ -31,11 +32,13 @@ class Hub:
         acceptance: Acceptance,
         inbox: Inbox,
         changes: Changes,
+        receipts: Receipts,
         max_package: int,
     ) -> None:
         self._store = store
         self._knowledge = knowledge
         self._acceptance = acceptance
+        self.receipts = receipts  #: who is late
         self.content = acceptance.content  #: files that travel beside their package
         self._inbox = inbox
         self._changes = changes

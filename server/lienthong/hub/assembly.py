@@ -21,6 +21,7 @@ from lienthong.hub.inbox import Inbox
 from lienthong.hub.knowledge import Knowledge
 from lienthong.hub.ports import Blobs, Broker, Clock, Notification, Store
 from lienthong.hub.recall import Recalls
+from lienthong.hub.receipts import Receipts
 from lienthong.hub.reconcile import Patience, Reconciler
 from lienthong.hub.verification import Verification
 from lienthong.signing.keys import SigningKey
@@ -90,6 +91,7 @@ def assemble(
         acceptance=acceptance,
         inbox=inbox,
         changes=changes,
+        receipts=Receipts(store, knowledge, clock),
         max_package=limits.max_bytes,
     )
     administration = Administration(

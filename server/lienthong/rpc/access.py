@@ -7,12 +7,13 @@ from typing import Final
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
-from lienthong.api.v1 import admin_pb2, content_pb2, directory_pb2, exchange_pb2
+from lienthong.api.v1 import admin_pb2, content_pb2, directory_pb2, exchange_pb2, receipts_pb2
 from lienthong.hub.identity import Role
 
 EXCHANGE: Final[str] = exchange_pb2.DESCRIPTOR.services_by_name["ExchangeService"].full_name
 CONTENT: Final[str] = content_pb2.DESCRIPTOR.services_by_name["ContentService"].full_name
 DIRECTORY: Final[str] = directory_pb2.DESCRIPTOR.services_by_name["DirectoryService"].full_name
+RECEIPTS: Final[str] = receipts_pb2.DESCRIPTOR.services_by_name["ReceiptService"].full_name
 ADMIN: Final[str] = admin_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
 HEALTH: Final[str] = health.SERVICE_NAME
 REFLECTION: Final[str] = reflection.SERVICE_NAME
@@ -22,6 +23,7 @@ ACCESS: Final[dict[str, frozenset[Role] | None]] = {
     EXCHANGE: frozenset({Role.AGENCY}),
     CONTENT: frozenset({Role.AGENCY}),
     DIRECTORY: frozenset({Role.AGENCY, Role.OPERATOR}),
+    RECEIPTS: frozenset({Role.AGENCY, Role.OPERATOR}),
     ADMIN: frozenset({Role.OPERATOR}),
     HEALTH: None,
     REFLECTION: None,

@@ -106,6 +106,8 @@ def delivery(
         updated_at=timestamp(row.updated_at),
         consigned_at=timestamp(row.consigned_at),
         handed_over_at=timestamp(row.handed_over_at),
+        expires_at=timestamp(row.expires_at),
+        receipt_due_at=timestamp(row.receipt_due_at),
     )
 
 

@@ -17,7 +17,13 @@ from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from lienthong.api.v1 import admin_pb2_grpc, content_pb2_grpc, directory_pb2_grpc, exchange_pb2_grpc
+from lienthong.api.v1 import (
+    admin_pb2_grpc,
+    content_pb2_grpc,
+    directory_pb2_grpc,
+    exchange_pb2_grpc,
+    receipts_pb2_grpc,
+)
 from lienthong.errors import HubFault
 from lienthong.rpc.access import ACCESS
 from lienthong.rpc.admin import AdminService
@@ -28,6 +34,7 @@ from lienthong.rpc.interceptors import Stages
 from lienthong.rpc.limits import RpcLimits, core_options
 from lienthong.rpc.metrics import RpcMetrics
 from lienthong.rpc.pipeline import Pipeline
+from lienthong.rpc.receipts import ReceiptService
 
 if TYPE_CHECKING:
     from lienthong.hub.administration import Administration
@@ -86,6 +93,7 @@ class RpcServer:
         content = ContentService(hub, limits, metrics)
         content_pb2_grpc.add_ContentServiceServicer_to_server(content, self._server)  # type: ignore[no-untyped-call]
         directory_pb2_grpc.add_DirectoryServiceServicer_to_server(directory, self._server)  # type: ignore[no-untyped-call]
+        receipts_pb2_grpc.add_ReceiptServiceServicer_to_server(ReceiptService(hub), self._server)  # type: ignore[no-untyped-call]
         admin_pb2_grpc.add_AdminServiceServicer_to_server(admin, self._server)  # type: ignore[no-untyped-call]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(sorted(ACCESS), self._server)

@@ -36,7 +36,7 @@ class RecipientError(_message.Message):
     def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., field: _Optional[str] = ...) -> None: ...
 
 class Delivery(_message.Message):
-    __slots__ = ("delivery_id", "recipient", "recipient_name", "state", "status", "error", "hops", "updated_at", "consigned_at", "handed_over_at")
+    __slots__ = ("delivery_id", "recipient", "recipient_name", "state", "status", "error", "hops", "updated_at", "consigned_at", "handed_over_at", "expires_at", "receipt_due_at")
     DELIVERY_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPIENT_FIELD_NUMBER: _ClassVar[int]
     RECIPIENT_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +47,8 @@ class Delivery(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
     CONSIGNED_AT_FIELD_NUMBER: _ClassVar[int]
     HANDED_OVER_AT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_DUE_AT_FIELD_NUMBER: _ClassVar[int]
     delivery_id: str
     recipient: str
     recipient_name: str
@@ -57,7 +59,9 @@ class Delivery(_message.Message):
     updated_at: _timestamp_pb2.Timestamp
     consigned_at: _timestamp_pb2.Timestamp
     handed_over_at: _timestamp_pb2.Timestamp
-    def __init__(self, delivery_id: _Optional[str] = ..., recipient: _Optional[str] = ..., recipient_name: _Optional[str] = ..., state: _Optional[str] = ..., status: _Optional[str] = ..., error: _Optional[_Union[RecipientError, _Mapping]] = ..., hops: _Optional[_Iterable[_Union[Hop, _Mapping]]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., consigned_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., handed_over_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    expires_at: _timestamp_pb2.Timestamp
+    receipt_due_at: _timestamp_pb2.Timestamp
+    def __init__(self, delivery_id: _Optional[str] = ..., recipient: _Optional[str] = ..., recipient_name: _Optional[str] = ..., state: _Optional[str] = ..., status: _Optional[str] = ..., error: _Optional[_Union[RecipientError, _Mapping]] = ..., hops: _Optional[_Iterable[_Union[Hop, _Mapping]]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., consigned_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., handed_over_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., receipt_due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class DocumentSummary(_message.Message):
     __slots__ = ("document_id", "sha256", "size", "kind", "business_type", "sender", "sender_name", "edxml_document_id", "code_number", "code_notation", "subject", "lane", "priority", "promulgation_date", "accepted_at")
