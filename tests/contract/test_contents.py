@@ -171,7 +171,9 @@ async def test_abandoned_uploads_are_collected_young_ones_kept(contents: Content
     assert await contents.uploaded(A, SHA) == 0
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", SHA.upper(), "", "a" * 63])
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", SHA.upper(), "", "a" * 63], ids=["climbing", "upper", "empty", "short"]
+)
 async def test_no_name_leaves_the_store(contents: Contents, name: str) -> None:
     with pytest.raises(Refusal):
         await contents.append(A, name, 0, pieces(b"x"))
