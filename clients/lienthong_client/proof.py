@@ -1,8 +1,9 @@
 """What does a heap of signed records prove about one document? (Pure; used online and offline.)
 
 Steps, repeated beside the code:
- 1. Exactly one SubmissionAcceptance, signed by a hub; it names the document's SHA-256.
- 2. The hop records form a tree under it (each names the digest of the record before it); none is left over.
+ 1. A SubmissionAcceptance, signed by a hub, that names the document's SHA-256. Where the document was forwarded to
+    successors of closed agencies, one more for each, of the same document, sender and bytes.
+ 2. The hop records form a tree under each (each names the digest of the record before it); none is left over.
  3. Every way from the acceptance to the end of a branch is verified as a whole, every signature included.
  4. Each ContentConsignment is signed by its recipient's node, is for this document and names that node's hop record.
  5. Each ContentHandover is signed by its recipient's own key and is for this document.
@@ -11,7 +12,7 @@ Steps, repeated beside the code:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,7 +38,7 @@ AGENCY_IDENTITY = "urn:lienthong:agency:"
 class Proof:
     """The verified evidence of one document."""
 
-    acceptance: SubmissionAcceptance
+    acceptance: SubmissionAcceptance  #: the first
     chains: tuple[Chain, ...]  #: one for each end of a branch; one without hops when nothing has moved yet
     consignments: tuple[ContentConsignment, ...]
     handovers: tuple[ContentHandover, ...]
@@ -88,15 +89,15 @@ def verify_evidence(
     `document_sha256` is of the bytes at hand, None when the document itself is not there.
     """
     heap = sort_records(xmls)
-    acceptance = one_acceptance(heap)
     chains = _verify_ways(
-        acceptance,
+        heap[EvidenceKind.SUBMISSION_ACCEPTANCE],
         heap[EvidenceKind.RELAY_ACCEPTANCE],
         document_sha256=document_sha256,
         trust=trust.infrastructure,
         at=at,
     )  # (1) (2) (3)
-    accepted = chains[0].acceptance
+    accepted = _first_acceptance(chains)
+    recipients = {code for chain in chains for code in chain.acceptance.recipients}
     digests = {
         sha256_hex(xml): hop
         for chain in chains
@@ -110,7 +111,7 @@ def verify_evidence(
             for xml in heap[EvidenceKind.CONTENT_CONSIGNMENT]
         ),  # (4)
         handovers=tuple(
-            verify_handover(xml, accepted, trust=trust.agencies, at=at)
+            verify_handover(xml, accepted, recipients=recipients, trust=trust.agencies, at=at)
             for xml in heap[EvidenceKind.CONTENT_HANDOVER]
         ),  # (5)
     )
@@ -124,16 +125,20 @@ def sort_records(xmls: Iterable[bytes]) -> dict[EvidenceKind, list[bytes]]:
     return heap
 
 
-def one_acceptance(heap: dict[EvidenceKind, list[bytes]]) -> bytes:
-    """(1) The one SubmissionAcceptance."""
-    found = heap[EvidenceKind.SUBMISSION_ACCEPTANCE]
-    if len(found) != 1:
-        raise _broken(f"{len(found)} SubmissionAcceptance records, exactly one expected")
+def _first_acceptance(chains: Iterable[Chain]) -> SubmissionAcceptance:
+    """(1) The acceptance of the submission; the others are for the same document."""
+    found = sorted({chain.acceptance for chain in chains}, key=lambda accepted: accepted.accepted_at)
+    for other in found[1:]:
+        check_same_document(other, found[0])
+        if other.sender != found[0].sender:
+            raise _broken("the SubmissionAcceptance records name different senders")
     return found[0]
 
 
-def ways(acceptance: bytes, hop_xmls: Iterable[bytes]) -> list[tuple[tuple[bytes, ...], bool]]:
-    """(2) Every way down the tree, the empty one first, unverified; True where a branch ends."""
+def ways(
+    acceptances: Iterable[bytes], hop_xmls: Iterable[bytes]
+) -> list[tuple[bytes, tuple[bytes, ...], bool]]:
+    """(2) Every way down each acceptance's tree, its empty one first, unverified; True where a branch ends."""
     followers: dict[str, list[bytes]] = {}
     count = 0
     for xml in hop_xmls:
@@ -142,24 +147,32 @@ def ways(acceptance: bytes, hop_xmls: Iterable[bytes]) -> list[tuple[tuple[bytes
             raise _broken("not a hop record")
         followers.setdefault(record.previous_digest, []).append(xml)
         count += 1
-    found: list[tuple[tuple[bytes, ...], bool]] = []
-    waiting: deque[tuple[bytes, ...]] = deque([()])
+    found: list[tuple[bytes, tuple[bytes, ...], bool]] = []
+    waiting: deque[tuple[bytes, tuple[bytes, ...]]] = deque((acceptance, ()) for acceptance in acceptances)
+    roots = len(waiting)
+    if not roots:
+        raise _broken("there is no SubmissionAcceptance")
     while waiting:
-        way = waiting.popleft()
+        acceptance, way = waiting.popleft()
         nexts = followers.get(sha256_hex(way[-1] if way else acceptance), [])
-        found.append((way, not nexts))
-        waiting.extend((*way, xml) for xml in nexts)
-    if len(found) - 1 != count:
-        raise _broken(f"{count - len(found) + 1} hop records do not follow from the SubmissionAcceptance")
+        found.append((acceptance, way, not nexts))
+        waiting.extend((acceptance, (*way, xml)) for xml in nexts)
+    if len(found) - roots != count:
+        raise _broken(f"{count - len(found) + roots} hop records do not follow from the SubmissionAcceptance")
     return found
 
 
 def _verify_ways(
-    acceptance: bytes, hops: Iterable[bytes], *, document_sha256: str | None, trust: Trust, at: datetime
+    acceptances: Iterable[bytes],
+    hops: Iterable[bytes],
+    *,
+    document_sha256: str | None,
+    trust: Trust,
+    at: datetime,
 ) -> tuple[Chain, ...]:
     """(3) Each way is verified with its newest signature only: its older ones were, one step up the tree."""
     chains = []
-    for way, is_end in ways(acceptance, hops):
+    for acceptance, way, is_end in ways(acceptances, hops):
         chain = verify_chain(
             acceptance, way, document_sha256=document_sha256, trust=trust, at=at, every_signature=False
         )
@@ -192,9 +205,14 @@ def verify_consignment(
 
 
 def verify_handover(
-    xml: bytes, accepted: SubmissionAcceptance | None, *, trust: Trust, at: datetime
+    xml: bytes,
+    accepted: SubmissionAcceptance,
+    *,
+    recipients: Collection[str],
+    trust: Trust,
+    at: datetime,
 ) -> ContentHandover:
-    """(5) A recipient's ContentHandover. A certificate that names an agency must name this one."""
+    """(5) The ContentHandover of one of the recipients. A certificate that names an agency must name this one."""
     kind = EvidenceKind.CONTENT_HANDOVER
     verified = verify_record(xml, trust=trust, at=at, root=records.root_name(kind))
     record = records.read(verified.root)
@@ -203,14 +221,15 @@ def verify_handover(
     identity = verified.signer.identity
     if identity is not None and identity != AGENCY_IDENTITY + record.recipient:
         raise _untrusted(kind, f"not signed by {record.recipient}")
-    if accepted is not None:
-        check_same_document(record, accepted)
-        if record.recipient not in accepted.recipients:
-            raise _broken(f"{record.recipient} is no recipient of this document")
+    check_same_document(record, accepted)
+    if record.recipient not in recipients:
+        raise _broken(f"{record.recipient} is no recipient of this document")
     return record
 
 
-def check_same_document(record: ContentConsignment | ContentHandover, accepted: SubmissionAcceptance) -> None:
+def check_same_document(
+    record: SubmissionAcceptance | ContentConsignment | ContentHandover, accepted: SubmissionAcceptance
+) -> None:
     """Both records must speak of one document; CHAIN_BROKEN otherwise."""
     if (record.document_id, record.document_sha256) != (accepted.document_id, accepted.document_sha256):
         raise _broken(f"a {type(record).__name__} is for another document")

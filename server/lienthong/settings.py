@@ -187,6 +187,13 @@ class DeadlineSettings(_Section):
     """Seconds between two looks for deliveries whose deadline is over."""
 
 
+class DirectorySettings(_Section):
+    """[directory]: who takes part."""
+
+    redirect_closed: bool = False
+    """Documents to a closed agency go to its successor where there is exactly one; else they are refused, naming it."""
+
+
 class LogSettings(_Section):
     """[log]: the programs' own log, on standard error."""
 
@@ -214,6 +221,7 @@ class Settings(BaseSettings):
     reconcile: ReconcileSettings = ReconcileSettings()
     calendar: CalendarSettings = CalendarSettings()
     deadlines: DeadlineSettings = DeadlineSettings()
+    directory: DirectorySettings = DirectorySettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -37,11 +37,12 @@ from lienthong.store.search import fold
 from lienthong.store.tables import storable
 from tests.fakes.failing import may_fail
 from tests.fakes.store_contents import FakeContents
+from tests.fakes.store_lifecycle import FakeLifecycle
 from tests.fakes.store_receipts import FakeReceiptStore
 from tests.fakes.store_status import Kept
 
 
-class FakeStore(FakeContents, FakeReceiptStore):
+class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
     """The `Store` port on dictionaries. Methods never wait inside, so each is one transaction."""
 
     def __init__(self) -> None:

@@ -21,6 +21,8 @@ class FakeDirectoryStore(FakeEvents):
         super().__init__()
         self._directory = Directory.of([])
         self._certificates: dict[str, CertificateRow] = {}
+        self._agencies_version = 0
+        self._changed_in: dict[str, int] = {}
 
     @may_fail
     async def directory(self) -> Directory:
@@ -40,6 +42,8 @@ class FakeDirectoryStore(FakeEvents):
         if codes:
             whole = sorted({**before, **given}.values(), key=lambda agency: agency.code)
             self._directory = Directory.of(whole, version=self._directory.version + 1)
+            self._agencies_version += 1
+            self._changed_in.update(dict.fromkeys(codes, self._agencies_version))
             detail = {**event.detail, "agencies": len(codes), "codes": codes[:100]}
             self._events.append(replace(event, detail=detail))
         return self._directory.version

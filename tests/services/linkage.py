@@ -98,7 +98,7 @@ class Linkage:
 
     async def _start_hub(self, group: asyncio.TaskGroup, directory: Directory) -> None:
         await self._fill_directory(directory)
-        self.knowledge = Knowledge(self.store, self._trusts())
+        self.knowledge = Knowledge(self.store, self._trusts(), self.now)
         await self.knowledge.refresh()
         self.broker = await self._connect()
         await self.broker.declare([agency.code for agency in directory])
@@ -113,6 +113,7 @@ class Linkage:
             limits=Limits(),
             patience=Patience(unpublished_after=5.0, stalled_after=3600.0),
         )
+        self.parts = parts
         self.hub, self.administration = parts.hub, parts.administration
         self.dispatcher, self.reconciler = parts.dispatcher, parts.reconciler
         await self.broker.subscribe(parts.notified)
@@ -144,7 +145,7 @@ class Linkage:
     async def relay(self, *nodes: str) -> RabbitBroker:
         """Start a relay with a broker connection of its own; `close()` of what is returned stops it."""
         broker = await self._connect()
-        knowledge = Knowledge(self.store, self._trusts())
+        knowledge = Knowledge(self.store, self._trusts(), self.now)
         await knowledge.refresh()
         relay = Relay(
             store=self.store,

@@ -66,6 +66,7 @@ def _assemble(
         clock=now,
         limits=Limits(max_bytes=settings.limits.max_package),
         inline_limit=settings.limits.inline_bytes,
+        redirect_closed=settings.directory.redirect_closed,
         content_limits=ContentLimits(
             max_size=settings.content.max_size,
             max_pending=settings.content.max_pending,
@@ -89,7 +90,7 @@ async def run_hub(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         trusts = TrustFiles(settings.trust)
         store, blobs, broker = await _open(settings, stack)
-        knowledge = Knowledge(store, trusts.load)
+        knowledge = Knowledge(store, trusts.load, now)
         await knowledge.refresh()
         parts = _assemble(settings, store, blobs, broker, knowledge)
         server = _server(settings, parts.hub, parts.administration)
@@ -104,6 +105,8 @@ async def run_hub(settings: Settings) -> None:
                 knowledge.run(ending, every=settings.trust.refresh_every),
                 parts.dispatcher.run(ending),
                 parts.reconciler.run(ending),
+                parts.recalls.run(ending),
+                parts.closures.run(ending),
                 parts.expirer.run(ending),
                 parts.content.run(ending),
                 declare_nodes(broker, knowledge, attach, ending),
@@ -129,7 +132,7 @@ async def run_relay(settings: Settings, patterns: Sequence[str] = ("*",)) -> Non
     async with AsyncExitStack() as stack:
         trusts = TrustFiles(settings.trust)
         store, blobs, broker = await _open(settings, stack)
-        knowledge = Knowledge(store, trusts.load)
+        knowledge = Knowledge(store, trusts.load, now)
         await knowledge.refresh()
         keys = NodeKeys(settings.relay.keys)
         verification = Verification(knowledge, now, Limits(max_bytes=settings.limits.max_package))

@@ -17,8 +17,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from lienthong.domain.agency import AgencyStatus, Directory
+from lienthong.domain.day import day_of
 from lienthong.domain.deadline import Deadlines
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import BusinessType, Document, Package, Priority, StatusPackage
@@ -42,8 +43,6 @@ from lienthong.signing.keys import SigningKey
 from lienthong.signing.sign import sign_record
 from lienthong.signing.verify import VerifiedDocument
 from lienthong.transit import records
-
-VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +84,7 @@ class Acceptance:
         limits: Limits,
         recalls: Recalls,
         deadlines: Deadlines,
+        redirect: bool = False,
     ) -> None:
         self._store = store
         self._blobs = blobs
@@ -93,6 +93,7 @@ class Acceptance:
         self._dispatcher = dispatcher
         self._business = Business(store)
         self._recalls = recalls
+        self._redirect = redirect  # to the single successor of a closed recipient
         self._deadlines = deadlines
         self._key = key
         self._clock = clock
@@ -109,8 +110,9 @@ class Acceptance:
         earlier = await self._store.find_identity(identity)  # (5)
         if earlier is not None:
             return await self._repeat(earlier, document)
+        _check_open(snapshot.directory, agency)  # (2)
         await self.content.require(document.sender, document.package)  # (3)
-        recipients = resolve_recipients(document, snapshot.directory)  # (6)
+        recipients = resolve_recipients(document, snapshot.directory, redirect=self._redirect)  # (6)
         served = [r.code for r in recipients if r.refusal is None]
         effects = await self._business.effects(document, served, snapshot.directory)
         recipients = [replace(r, refusal=r.refusal or effects.refused.get(r.code)) for r in recipients]
@@ -135,7 +137,7 @@ class Acceptance:
 
     def _check_content(self, document: VerifiedDocument) -> tuple[Finding, ...]:
         check_attachments(document.root, document.package, self._limits)
-        today = self._clock().astimezone(VIETNAM).date()
+        today = day_of(self._clock())
         findings = check_rules(document.package, document.root, today=today, limits=self._limits)
         for finding in findings:
             if finding.blocking:
@@ -191,7 +193,6 @@ class Acceptance:
             **_described(package),
         )
 
-
     def _delivery(
         self, recipient: Recipient, package: Package, acceptance: SubmissionAcceptance
     ) -> NewDelivery:
@@ -214,6 +215,14 @@ class Acceptance:
             state=DeliveryState.ACCEPTED,
             expires_at=self._deadlines.expires_at(priority, acceptance.accepted_at, due_date),
         )
+
+
+def _check_open(directory: Directory, sender: str) -> None:
+    """An agency that is closed, or not yet in being, sends nothing."""
+    agency = directory.find(sender)
+    if agency is not None and agency.status in (AgencyStatus.CLOSED, AgencyStatus.PLANNED):
+        detail = f"{sender}: {agency.status}"
+        raise Refusal(Code.NOT_PERMITTED, field="MessageHeader/From/OrganId", detail=detail)
 
 
 def _described(package: Package) -> dict[str, Any]:

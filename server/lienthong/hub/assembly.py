@@ -10,6 +10,7 @@ from lienthong.hub.accept import Acceptance
 from lienthong.hub.administration import Administration
 from lienthong.hub.application import Hub
 from lienthong.hub.changes import Changes
+from lienthong.hub.closures import Closures
 from lienthong.hub.content import DEFAULT_CONTENT_LIMITS, ContentDesk, ContentLimits
 from lienthong.hub.content_port import Contents
 from lienthong.hub.deadletters import DeadLetters
@@ -38,6 +39,7 @@ class HubParts:
     changes: Changes
     recalls: Recalls
     expirer: Expirer
+    closures: Closures
     dispatcher: Dispatcher
     reconciler: Reconciler
     dead_letters: DeadLetters
@@ -60,6 +62,7 @@ def assemble(
     limits: Limits,
     patience: Patience,
     inline_limit: int = DEFAULT_INLINE_LIMIT,
+    redirect_closed: bool = False,
     content_limits: ContentLimits = DEFAULT_CONTENT_LIMITS,
     deadlines: Deadlines | None = None,
     expire_every: float = 30.0,
@@ -83,6 +86,16 @@ def assemble(
         limits=limits,
         recalls=recalls,
         deadlines=deadlines or Deadlines(),
+        redirect=redirect_closed,
+    )
+    closures = Closures(
+        store=store,
+        broker=broker,
+        dispatcher=dispatcher,
+        knowledge=knowledge,
+        failures=Failures(key),
+        clock=clock,
+        redirect=redirect_closed,
     )
     changes = Changes(store)
     hub = Hub(
@@ -111,6 +124,7 @@ def assemble(
         changes=changes,
         recalls=recalls,
         expirer=Expirer(store, broker, failures, clock, every=expire_every),
+        closures=closures,
         dispatcher=dispatcher,
         reconciler=reconciler,
         dead_letters=DeadLetters(store, knowledge, clock),

@@ -79,11 +79,15 @@ class Dispatcher:
                 self._jobs.task_done()
 
     async def publish_again(self, document: DocumentRow) -> None:
-        """Publish a stored document from its first node. Raises `HubFault` when it is not confirmed."""
+        """Publish a stored document from its first node. Raises `HubFault` when it is not confirmed.
+
+        A document forwarded to successors of closed agencies has an acceptance for each, and goes out under each.
+        """
         evidence = await self._store.evidence(document.id)
-        acceptance = next(row.xml for row in evidence if row.kind is EvidenceKind.SUBMISSION_ACCEPTANCE)
+        accepted = [row for row in evidence if row.kind is EvidenceKind.SUBMISSION_ACCEPTANCE]
         data = await self._blobs.get(document.sha256) if document.size <= self._inline_limit else None
-        await self._publish(document, acceptance, data)
+        for row in sorted(accepted, key=lambda row: row.recipient is not None):
+            await self._publish(document, row.xml, data)
 
     async def _publish(self, document: DocumentRow, acceptance: bytes, data: bytes | None) -> None:
         accepted = records.read(parse(acceptance))

@@ -18,6 +18,7 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane
 from lienthong.errors import Code
 from lienthong.hub.content_port import ContentStore
+from lienthong.hub.directory_port import DirectoryLifeStore
 from lienthong.hub.receipt_port import ReceiptStore
 from lienthong.hub.rows import (
     CertificateRow,
@@ -217,7 +218,15 @@ class EventStore(Protocol):
 
 
 class Store(
-    DocumentStore, DirectoryStore, HeldStore, EventStore, StatusStore, ContentStore, ReceiptStore, Protocol
+    DocumentStore,
+    DirectoryStore,
+    DirectoryLifeStore,
+    HeldStore,
+    EventStore,
+    StatusStore,
+    ContentStore,
+    ReceiptStore,
+    Protocol,
 ):
     """All of it, on one database."""
 

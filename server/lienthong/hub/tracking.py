@@ -86,6 +86,8 @@ class Tracker:
             for row in rows
             if row.recipient is None or row.recipient in recipients
         ]
+        if caller.role != Role.OPERATOR and caller.agency != tracking.document.sender:
+            items = _own_acceptance(items)
         seen = {row.digest: row for tracked in tracking.deliveries for row in tracked.hops}
         items.extend(
             EvidenceItem(
@@ -109,6 +111,14 @@ class Tracker:
             if own:
                 return document, own
         raise Refusal(Code.NOT_FOUND, field="document", detail=reference)
+
+
+def _own_acceptance(items: list[EvidenceItem]) -> list[EvidenceItem]:
+    """To the successor of a closed agency only the acceptance that its chain begins with means anything."""
+    kind = EvidenceKind.SUBMISSION_ACCEPTANCE
+    if not any(item.kind is kind and item.recipient is not None for item in items):
+        return items
+    return [item for item in items if item.kind is not kind or item.recipient is not None]
 
 
 def _hop(row: HopRow) -> HopRecord:

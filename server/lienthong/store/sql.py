@@ -12,6 +12,7 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.request import RequestState
 from lienthong.errors import Code, HubFault
 from lienthong.hub.content_port import DocumentContent
+from lienthong.hub.directory_port import GroupRow
 from lienthong.hub.receipt_port import FigureRow, OverdueQuery
 from lienthong.hub.rows import (
     CertificateRow,
@@ -25,6 +26,7 @@ from lienthong.hub.rows import (
     HeldRow,
     HopRow,
     InboxItem,
+    NewDelivery,
     NewDocument,
     Position,
 )
@@ -40,6 +42,7 @@ from lienthong.store import (
     finding,
     held,
     hops,
+    lifecycle,
     receipts,
 )
 from lienthong.store.database import Database
@@ -264,6 +267,34 @@ class SqlStore:
 
     async def content_known(self, sha256: str) -> bool:  # noqa: D102
         return await self._db.read(contents.known, sha256)
+
+    async def undelivered_to(self, recipients: Sequence[str], *, limit: int) -> list[DeliveryRow]:  # noqa: D102
+        return await self._db.read(lifecycle.undelivered_to, recipients, limit=limit)
+
+    async def forward(  # noqa: D102
+        self,
+        ended: DeliveryRow,
+        successor: NewDelivery,
+        *,
+        acceptance: bytes,
+        failure: EvidenceRow,
+        event: EventRow,
+    ) -> bool:
+        return await self._db.write(
+            lifecycle.forward, ended, successor, acceptance=acceptance, failure=failure, event=event
+        )
+
+    async def changed_agencies(self, since: int) -> tuple[int, list[Agency]]:  # noqa: D102
+        return await self._db.read(directory.changed_agencies, since)
+
+    async def groups(self, owners: Sequence[str]) -> list[GroupRow]:  # noqa: D102
+        return await self._db.read(lifecycle.groups, owners)
+
+    async def put_group(self, group: GroupRow, *, event: EventRow) -> None:  # noqa: D102
+        await self._db.write(lifecycle.put_group, group, event=event)
+
+    async def delete_group(self, owner: str, name: str, *, event: EventRow) -> bool:  # noqa: D102
+        return await self._db.write(lifecycle.delete_group, owner, name, event=event)
 
     # --- held messages and events -----------------------------------------------------------------------
 

@@ -397,6 +397,16 @@ certificates = sa.Table(
     sa.Index(None, "agency", "bound_at"),
 )
 
+recipient_groups = sa.Table(
+    "recipient_groups",
+    metadata,
+    sa.Column("owner", Key, primary_key=True),  # "" for the operators'
+    sa.Column("name", Key, primary_key=True),
+    sa.Column("members", Json, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("updated_by", Words, nullable=False),
+)
+
 #: one row, id 1: `agencies` rises with a change of agencies, `whole` also with one of certificates
 directory_versions = sa.Table(
     "directory_versions",

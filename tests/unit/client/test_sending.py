@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from lienthong.domain.day import day_of
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Document, Priority
 from lienthong.edxml.attachments import read_attachments
@@ -148,7 +149,7 @@ async def test_send_builds_a_document_that_breaks_no_rule(
     root = parse(stored.data)
     (file,) = read_attachments(root, Limits())
     assert (file.attachment_name, file.content) == ("mời họp.pdf", b"%PDF-1.4 hop")
-    findings = check_rules(package, root, today=datetime.now(UTC).date(), limits=Limits())
+    findings = check_rules(package, root, today=day_of(datetime.now(UTC)), limits=Limits())
     assert [finding for finding in findings if finding.blocking] == []
 
 

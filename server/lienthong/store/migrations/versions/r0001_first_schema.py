@@ -309,6 +309,15 @@ def _make_directory() -> None:
     )
     op.create_index("ix_agencies_changed_in", "agencies", ["changed_in"])
     op.create_table(
+        "recipient_groups",
+        sa.Column("owner", KEY, nullable=False),
+        sa.Column("name", KEY, nullable=False),
+        sa.Column("members", JSON, nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("owner", "name", name="pk_recipient_groups"),
+    )
+    op.create_table(
         "certificates",
         sa.Column("sha256", KEY, nullable=False),
         sa.Column("agency", KEY, nullable=False),
