@@ -8,9 +8,11 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import signal
 import socket
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable
@@ -23,11 +25,19 @@ from typer.testing import CliRunner
 
 from lienthong.domain.document import Lane
 from lienthong_client.agent import Agent, AgentSettings
-from lienthong_client.agent.settings import EventKind
+from lienthong_client.agent.letter import read_letter
+from lienthong_client.agent.settings import (
+    EventKind,
+    InboxSettings,
+    OutboxSettings,
+    StatusSettings,
+    WebhookSettings,
+)
 from lienthong_client.agent.status import serve_status
 from lienthong_client.agent.webhooks import GIVEN_UP, signature
 from lienthong_client.cli.main import app
 from lienthong_client.errors import Misuse
+from lienthong_client.profile import SenderDefaults
 from tests.fakes.agent import HookServer, JumpingPace
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.ports import free_port
@@ -313,3 +323,50 @@ def test_help_teaches_folders_yaml_and_failures() -> None:
         "When something fails",
     ):
         assert word in shown
+
+
+# --- what the pages say ----------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_every_setting_and_its_meaning_stand_in_the_manual() -> None:
+    manual = (ROOT / "docs" / "agent.md").read_text("utf-8")
+    sections = (AgentSettings, OutboxSettings, InboxSettings, StatusSettings, WebhookSettings)
+    missing = [
+        f"{section.__name__}.{key}"
+        for section in sections
+        for key, field in section.model_fields.items()
+        if field.description
+        and not re.search(rf"^\| `{key}` \| .*\| {re.escape(field.description)} \|$", manual, re.MULTILINE)
+    ]
+    assert missing == []
+
+
+def test_the_example_settings_are_valid() -> None:
+    settings = AgentSettings.load(ROOT / "deploy" / "agent.toml")
+    assert settings.profile == ROOT / "deploy" / "profile.toml"
+    assert settings.webhooks[0].secret_file == ROOT / "deploy" / "webhook.secret"
+
+
+def test_the_letter_of_the_manual_can_be_read() -> None:
+    page = (ROOT / "docs" / "agent.md").read_text("utf-8")
+    letter = read_letter(page.split("```yaml\n")[1].split("```")[0].encode())
+    draft = letter.draft([], SenderDefaults())
+    assert (draft.code, draft.type, draft.priority.name) == ("12/UBND-VP", "GM", "URGENT")
+    assert letter.files == ("thu-moi.pdf", "phu-luc.xlsx")
+
+
+def test_the_check_of_the_manual_agrees_with_the_signature() -> None:
+    page = (ROOT / "docs" / "agent.md").read_text("utf-8")
+    names: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], names)  # noqa: S102 - our own page
+    at = int(time.time())
+    headers = {
+        "webhook-id": "x",
+        "webhook-timestamp": str(at),
+        "webhook-signature": signature(KEY, "x", at, b"{}"),
+    }
+    names["check"](SECRET, headers, b"{}")
+    with pytest.raises(ValueError, match="signature"):
+        names["check"](SECRET, headers, b"[]")
