@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import grpc
 
-from lienthong.api.v1 import content_pb2_grpc, directory_pb2_grpc, exchange_pb2_grpc
+from lienthong.api.v1 import content_pb2_grpc, directory_pb2_grpc, exchange_pb2_grpc, receipts_pb2_grpc
 from lienthong_client.errors import Unreachable, from_rpc_error
 from lienthong_client.profile import Profile
 
@@ -43,6 +43,7 @@ class Connection:
         self._exchange: Any = None
         self._directory: Any = None
         self._content: Any = None
+        self._receipts: Any = None
 
     @property
     def exchange(self) -> Any:  # noqa: ANN401 - generated stubs are untyped
@@ -61,6 +62,12 @@ class Connection:
         """The ContentService stub."""
         self._open()
         return self._content
+
+    @property
+    def receipts(self) -> Any:  # noqa: ANN401
+        """The ReceiptService stub."""
+        self._open()
+        return self._receipts
 
     async def close(self) -> None:
         """Close the channel; running calls are cancelled."""
@@ -118,6 +125,7 @@ class Connection:
             self._content = content_pb2_grpc.ContentServiceStub(self._channel)  # type: ignore[no-untyped-call]
             self._exchange = exchange_pb2_grpc.ExchangeServiceStub(self._channel)  # type: ignore[no-untyped-call]
             self._directory = directory_pb2_grpc.DirectoryServiceStub(self._channel)  # type: ignore[no-untyped-call]
+            self._receipts = receipts_pb2_grpc.ReceiptServiceStub(self._channel)  # type: ignore[no-untyped-call]
         return self._channel
 
 

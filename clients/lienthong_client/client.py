@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from lienthong.api.v1 import directory_pb2, exchange_pb2
+from lienthong.api.v1 import directory_pb2, exchange_pb2, receipts_pb2
 from lienthong.domain.agency import Agency
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Attachment
@@ -50,6 +50,7 @@ from lienthong_client.results import (
     EvidenceItem,
     EvidenceSet,
     InboxItem,
+    Overdue,
     Received,
     Tracking,
     Verified,
@@ -317,6 +318,25 @@ class AgencyClient:
             at=self._clock(),
         )
         return EvidenceSet(document_id=proof.acceptance.document_id, items=items, proof=proof)
+
+    async def overdue(
+        self, *, side: str = "recipient", unfetched: bool = False, since: datetime | None = None
+    ) -> list[Overdue]:
+        """Documents not received within the day they came, those due first on top.
+
+        `side`: "recipient" for what came to us, "sender" for what we sent. `since`: due at this moment or later.
+        `unfetched`: those in an inbox still, due or not, instead.
+        """
+        found: list[Overdue] = []
+        request = receipts_pb2.ListOverdueRequest(
+            kind="unfetched" if unfetched else "late", side=side, since=since, page_size=_PAGE
+        )
+        while True:
+            page = await self._unary(lambda: self._connection.receipts.ListOverdue, request)
+            found.extend(mapping.to_overdue(item) for item in page.items)
+            if not page.next_page_token:
+                return found
+            request.page_token = page.next_page_token
 
     async def find_agencies(self, text: str, *, limit: int = 20) -> list[Agency]:
         """Agencies by code or words of the name, diacritics ignored; at most 200."""

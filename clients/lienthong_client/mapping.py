@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from lienthong.api.v1 import common_pb2, exchange_pb2
+from lienthong.api.v1 import common_pb2, exchange_pb2, receipts_pb2
 from lienthong.domain.agency import Agency, AgencyStatus, Environment
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.evidence import EvidenceKind, Verdict
@@ -16,6 +16,7 @@ from lienthong_client.results import (
     EvidenceItem,
     Hop,
     InboxItem,
+    Overdue,
     RecipientError,
     RecipientResult,
     Tracking,
@@ -96,7 +97,14 @@ def _to_delivery(delivery: common_pb2.Delivery) -> Delivery:
         updated_at=to_time(delivery.updated_at),
         consigned_at=to_time(delivery.consigned_at),
         handed_over_at=to_time(delivery.handed_over_at),
+        expires_at=to_time(delivery.expires_at),
+        receipt_due_at=to_time(delivery.receipt_due_at),
     )
+
+
+def to_overdue(item: receipts_pb2.OverdueItem) -> Overdue:
+    """One line of ListOverdue."""
+    return Overdue(document=to_summary(item.document), delivery=_to_delivery(item.delivery))
 
 
 def _to_hop(hop: common_pb2.Hop) -> Hop:

@@ -12,6 +12,8 @@ from datetime import datetime
 
 from lienthong.domain.evidence import (
     ContentConsignment,
+    ContentConsignmentFailure,
+    ContentHandoverFailure,
     Evidence,
     EvidenceKind,
     HopRecord,
@@ -123,7 +125,7 @@ def _kind_of(data: bytes) -> EvidenceKind | None:
 def _check_role(evidence: Evidence, report: Report) -> None:
     """May this certificate sign this kind of record? A handover by a certificate without a name is left open."""
     identity = (report.signer.identity if report.signer else None) or ""
-    if isinstance(evidence, SubmissionAcceptance):
+    if isinstance(evidence, SubmissionAcceptance | ContentConsignmentFailure | ContentHandoverFailure):
         right = identity.startswith(HUB_IDENTITY)
     elif isinstance(evidence, HopRecord):
         right = identity == NODE_IDENTITY + evidence.node

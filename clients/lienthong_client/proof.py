@@ -7,6 +7,7 @@ Steps, repeated beside the code:
  3. Every way from the acceptance to the end of a branch is verified as a whole, every signature included.
  4. Each ContentConsignment is signed by its recipient's node, is for this document and names that node's hop record.
  5. Each ContentHandover is signed by its recipient's own key and is for this document.
+ 6. Each failure is signed by a hub and is for this document; nobody both received and failed to receive it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from datetime import datetime
 
 from lienthong.domain.evidence import (
     ContentConsignment,
+    ContentConsignmentFailure,
     ContentHandover,
+    ContentHandoverFailure,
     EvidenceKind,
     HopRecord,
     SubmissionAcceptance,
@@ -29,9 +32,11 @@ from lienthong.errors import Code, Refusal
 from lienthong.signing.trust import Trust
 from lienthong.signing.verify import verify_record
 from lienthong.transit import records
-from lienthong.transit.chain import NODE_IDENTITY, Chain, verify_chain
+from lienthong.transit.chain import HUB_IDENTITY, NODE_IDENTITY, Chain, verify_chain
 
 AGENCY_IDENTITY = "urn:lienthong:agency:"
+
+Failure = ContentConsignmentFailure | ContentHandoverFailure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,7 @@ class Proof:
     chains: tuple[Chain, ...]  #: one for each end of a branch; one without hops when nothing has moved yet
     consignments: tuple[ContentConsignment, ...]
     handovers: tuple[ContentHandover, ...]
+    failures: tuple[Failure, ...] = ()  #: deliveries that ended otherwise than handed over
 
     @property
     def hops(self) -> tuple[HopRecord, ...]:
@@ -103,7 +109,7 @@ def verify_evidence(
         for chain in chains
         for xml, hop in zip(chain.records[1:], chain.hops, strict=True)
     }
-    return Proof(
+    proof = Proof(
         acceptance=accepted,
         chains=chains,
         consignments=tuple(
@@ -114,7 +120,16 @@ def verify_evidence(
             verify_handover(xml, accepted, recipients=recipients, trust=trust.agencies, at=at)
             for xml in heap[EvidenceKind.CONTENT_HANDOVER]
         ),  # (5)
+        failures=tuple(
+            verify_failure(xml, kind, accepted, trust=trust.infrastructure, at=at)
+            for kind in (EvidenceKind.CONTENT_CONSIGNMENT_FAILURE, EvidenceKind.CONTENT_HANDOVER_FAILURE)
+            for xml in heap[kind]
+        ),  # (6)
     )
+    both = {record.recipient for record in proof.failures} & {record.recipient for record in proof.handovers}
+    if both:
+        raise _broken(f"{min(both)} both received the document and failed to receive it")
+    return proof
 
 
 def sort_records(xmls: Iterable[bytes]) -> dict[EvidenceKind, list[bytes]]:
@@ -227,8 +242,23 @@ def verify_handover(
     return record
 
 
+def verify_failure(
+    xml: bytes, kind: EvidenceKind, accepted: SubmissionAcceptance, *, trust: Trust, at: datetime
+) -> Failure:
+    """(6) A hub's word that a delivery ended otherwise than handed over."""
+    verified = verify_record(xml, trust=trust, at=at, root=records.root_name(kind))
+    record = records.read(verified.root)
+    if not isinstance(record, ContentConsignmentFailure | ContentHandoverFailure):
+        raise _broken(f"not a {kind}")
+    if not (verified.signer.identity or "").startswith(HUB_IDENTITY):
+        raise _untrusted(kind, "not signed by a hub")
+    check_same_document(record, accepted)
+    return record
+
+
 def check_same_document(
-    record: SubmissionAcceptance | ContentConsignment | ContentHandover, accepted: SubmissionAcceptance
+    record: SubmissionAcceptance | ContentConsignment | ContentHandover | Failure,
+    accepted: SubmissionAcceptance,
 ) -> None:
     """Both records must speak of one document; CHAIN_BROKEN otherwise."""
     if (record.document_id, record.document_sha256) != (accepted.document_id, accepted.document_sha256):

@@ -158,6 +158,16 @@ class Delivery:
     updated_at: datetime | None
     consigned_at: datetime | None
     handed_over_at: datetime | None
+    expires_at: datetime | None = None  #: when it ends, if it has not ended until then
+    receipt_due_at: datetime | None = None  #: until when its recipient should receive it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overdue:
+    """A document that was not received in time, or is not fetched yet."""
+
+    document: DocumentSummary
+    delivery: Delivery  #: without hops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

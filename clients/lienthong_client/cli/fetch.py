@@ -88,6 +88,12 @@ def tell_proof(proof: Proof, output: Output) -> None:
         passed(
             output, words("v_handover", recipient=handover.recipient, at=local_time(handover.handed_over_at))
         )
+    for failure in proof.failures:
+        outcome, at = words.state(failure.outcome), local_time(failure.failed_at)
+        passed(
+            output,
+            words("v_failure", recipient=failure.recipient, outcome=outcome, at=at, reason=failure.reason),
+        )
 
 
 def passed(output: Output, text: str) -> None:

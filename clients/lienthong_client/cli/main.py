@@ -18,6 +18,7 @@ from lienthong_client.cli import (
     evidence,
     fetch,
     inbox,
+    late,
     send,
     sign,
     submit,
@@ -100,6 +101,7 @@ app.command("inbox", epilog=fold(inbox.EPILOG))(inbox.inbox)
 app.command("fetch", epilog=fold(fetch.EPILOG))(fetch.fetch)
 app.command("ack", epilog=fold(ack.EPILOG))(ack.ack)
 app.command("track", epilog=fold(track.EPILOG))(track.track)
+app.command("late", epilog=fold(late.EPILOG))(late.late)
 app.command("verify", epilog=fold(verify.EPILOG))(verify.verify)
 app.command("evidence", epilog=fold(evidence.EPILOG))(evidence.evidence)
 app.command("agent", epilog=fold(agent.EPILOG))(agent.agent)

@@ -10,14 +10,17 @@ from typing import Any
 
 from lienthong.domain.agency import Agency
 from lienthong.domain.document import Document
+from lienthong.domain.evidence import ContentConsignmentFailure
 from lienthong.errors import Language, Refusal
 from lienthong.signing.verdict import Report, Signer
 from lienthong_client.errors import Unreachable
 from lienthong_client.proof import Proof
 from lienthong_client.results import (
     Accepted,
+    Delivery,
     DocumentSummary,
     InboxItem,
+    Overdue,
     Received,
     RecipientError,
     Tracking,
@@ -39,6 +42,7 @@ def error(problem: Refusal | Unreachable, language: Language) -> Json:
             "message": problem.message(language),
             "field": problem.field if isinstance(problem, Refusal) else None,
             "detail": problem.detail,
+            "rule": problem.rule if isinstance(problem, Refusal) else None,
             "remedy": problem.remedy(language),
             "retryable": problem.retryable if isinstance(problem, Refusal) else True,
         }
@@ -139,6 +143,16 @@ def proof(found: Proof) -> Json:
         "handovers": [
             {"recipient": record.recipient, "at": moment(record.handed_over_at)} for record in found.handovers
         ],
+        "failures": [
+            {
+                "recipient": record.recipient,
+                "at": moment(record.failed_at),
+                "outcome": record.outcome,
+                "node": record.node if isinstance(record, ContentConsignmentFailure) else None,
+                "reason": record.reason,
+            }
+            for record in found.failures
+        ],
     }
 
 
@@ -149,15 +163,7 @@ def tracking(found: Tracking) -> Json:
         "document": summary(found.document),
         "deliveries": [
             {
-                "delivery_id": delivery.delivery_id,
-                "recipient": delivery.recipient,
-                "recipient_name": delivery.recipient_name,
-                "state": delivery.state.value,
-                "status": delivery.status,
-                "error": None if delivery.error is None else _recipient_error(delivery.error),
-                "updated_at": moment(delivery.updated_at),
-                "consigned_at": moment(delivery.consigned_at),
-                "handed_over_at": moment(delivery.handed_over_at),
+                **_delivery(delivery),
                 "hops": [
                     {
                         "node": hop.node,
@@ -173,6 +179,27 @@ def tracking(found: Tracking) -> Json:
             for delivery in found.deliveries
         ],
     }
+
+
+def _delivery(delivery: Delivery) -> Json:
+    return {
+        "delivery_id": delivery.delivery_id,
+        "recipient": delivery.recipient,
+        "recipient_name": delivery.recipient_name,
+        "state": delivery.state.value,
+        "status": delivery.status,
+        "error": None if delivery.error is None else _recipient_error(delivery.error),
+        "updated_at": moment(delivery.updated_at),
+        "consigned_at": moment(delivery.consigned_at),
+        "handed_over_at": moment(delivery.handed_over_at),
+        "expires_at": moment(delivery.expires_at),
+        "receipt_due_at": moment(delivery.receipt_due_at),
+    }
+
+
+def overdue(item: Overdue) -> Json:
+    """One line of late."""
+    return {"document": summary(item.document), **_delivery(item.delivery)}
 
 
 def agency(found: Agency) -> Json:

@@ -257,5 +257,7 @@ def _file_name(item: EvidenceItem, position: int) -> str:
         EvidenceKind.RELAY_ACCEPTANCE: f"hop-{item.node}",
         EvidenceKind.CONTENT_CONSIGNMENT: f"consignment-{item.recipient}",
         EvidenceKind.CONTENT_HANDOVER: f"handover-{item.recipient}",
+        EvidenceKind.CONTENT_CONSIGNMENT_FAILURE: f"consignment-failure-{item.recipient}",
+        EvidenceKind.CONTENT_HANDOVER_FAILURE: f"handover-failure-{item.recipient}",
     }
     return f"evidence/{position:03d}-{names[item.kind]}.xml"
