@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from lienthong.api.v1 import admin_pb2
-from lienthong.cli import output
+from lienthong.cli import output, receipts
 from lienthong.cli.archive import Archive
 from lienthong.cli.operator import Operator, command, group, warn
 from lienthong.errors import Code, Refusal
@@ -150,6 +150,8 @@ def _documents(app: typer.Typer) -> None:
         )
         answer = await operator.ask(operator.stub.FindDocuments, request)
         operator.show(answer.documents, DOCUMENT_COLUMNS, nothing="No document matches.")
+
+    receipts.register_lists(app)
 
     @command(app, "show", examples="lienthong documents show 0197…")
     async def _show(operator: Operator, document: DocumentArgument) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from lienthong.cli import agencies, documents, held, init, parts, up
+from lienthong.cli import agencies, documents, held, init, parts, receipts, up
 from lienthong.cli.operator import (
     EXIT_USAGE,
     Asked,
@@ -51,6 +51,7 @@ up.register(app)
 init.register(app)
 parts.register(app)
 documents.register(app)
+receipts.register(app)
 held.register(app)
 agencies.register(app)
 
