@@ -43,7 +43,8 @@ def test_committed_modules_are_those_the_script_makes(tmp_path: Path) -> None:
 def test_grpc_modules_stand_only_where_services_are() -> None:
     with_services = {path.stem for path in PROTOS if "\nservice " in path.read_text()}
     made = {path.name.removesuffix("_pb2_grpc.py") for path in (ROOT / "server").rglob("*_pb2_grpc.py")}
-    assert made == with_services == {"admin", "directory", "exchange"}
+    assert made == with_services
+    assert made >= {"admin", "directory", "exchange", "business"}
 
 
 def uncommented(file: FileDescriptorProto) -> Iterator[str]:

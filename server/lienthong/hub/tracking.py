@@ -7,6 +7,7 @@ where it changed on the way and copies took two roads, it is the road of the cop
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.identity import Caller, Role
 from lienthong.hub.ports import Store
 from lienthong.hub.rows import DeliveryRow, DocumentRow, HopRow
+from lienthong.hub.status_port import RequestRow, StatusRow
 from lienthong.transit import records
 
 
@@ -25,6 +27,8 @@ class TrackedDelivery:
 
     delivery: DeliveryRow
     hops: list[HopRow]
+    statuses: list[StatusRow] = field(default_factory=list)  #: what was said of it, in order
+    requests: list[RequestRow] = field(default_factory=list)  #: what its sender asked about it later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,12 @@ class Tracker:
         """`reference`: the hub's id, a SHA-256 or an edXML DocumentId. NOT_FOUND also where it is not the caller's."""
         document, deliveries = await self._visible(caller, reference)
         hops = [(row, _hop(row)) for row in await self._store.hops(document.id)]
+        said: defaultdict[str, list[StatusRow]] = defaultdict(list)
+        for status in await self._store.statuses(document.id):
+            said[status.delivery_id].append(status)
+        asked: defaultdict[str, list[RequestRow]] = defaultdict(list)
+        for request in await self._store.requests(document.id):
+            asked[request.delivery_id].append(request)
         consigned: dict[str, str] | None = None
         tracked = []
         for delivery in deliveries:
@@ -63,7 +73,14 @@ class Tracker:
             if len(ends) > 1 and ends[-1].node == delivery.recipient:  # copies arrived on two roads
                 consigned = await self._consigned(document.id) if consigned is None else consigned
                 ends = [row for row in ends if row.digest == consigned.get(delivery.recipient)] or ends[:1]
-            tracked.append(TrackedDelivery(delivery=delivery, hops=_chain(hops, ends[-1]) if ends else []))
+            tracked.append(
+                TrackedDelivery(
+                    delivery=delivery,
+                    hops=_chain(hops, ends[-1]) if ends else [],
+                    statuses=said[delivery.id],
+                    requests=asked[delivery.id],
+                )
+            )
         return Tracking(document=document, deliveries=tracked)
 
     async def _consigned(self, document_id: str) -> dict[str, str]:

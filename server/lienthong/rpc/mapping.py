@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from lienthong.api.v1 import common_pb2, exchange_pb2
 from lienthong.domain.agency import Agency, Directory
 from lienthong.errors import Language, Refusal
 from lienthong.hub.rows import DeliveryRow, DocumentRow, HopRow, InboxItem
+from lienthong.rpc import mapping_business as business
+from lienthong.rpc.stamps import timestamp as timestamp
 
 if TYPE_CHECKING:
     from lienthong.hub.application import Submission, Tracking
-    from lienthong.hub.tracking import EvidenceItem
-
-
-def timestamp(at: datetime | None) -> Timestamp | None:
-    """None stays absent: an unset field, never the epoch."""
-    if at is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(at)
-    return stamp
+    from lienthong.hub.tracking import EvidenceItem, TrackedDelivery
 
 
 def name_of(directory: Directory, code: str) -> str:
@@ -108,12 +98,21 @@ def delivery(
         handed_over_at=timestamp(row.handed_over_at),
         expires_at=timestamp(row.expires_at),
         receipt_due_at=timestamp(row.receipt_due_at),
+        reason=row.error_detail or "",
+        node=row.node,
     )
 
 
 def deliveries(tracking: Tracking, directory: Directory, language: Language) -> list[common_pb2.Delivery]:
     """Every delivery of a document, in the order its sender wrote the recipients."""
-    return [delivery(each.delivery, each.hops, directory, language) for each in tracking.deliveries]
+    return [_tracked(each, directory, language) for each in tracking.deliveries]
+
+
+def _tracked(each: TrackedDelivery, directory: Directory, language: Language) -> common_pb2.Delivery:
+    made = delivery(each.delivery, each.hops, directory, language)
+    made.statuses.extend(business.status(row) for row in each.statuses)
+    made.requests.extend(business.request(row) for row in each.requests)
+    return made
 
 
 def submission(value: Submission, language: Language) -> exchange_pb2.SubmitResponse:
@@ -129,6 +128,7 @@ def submission(value: Submission, language: Language) -> exchange_pb2.SubmitResp
         ],
         submission_acceptance=value.acceptance,
         repeated_submission=value.repeated,
+        warnings=[business.warning(finding, language) for finding in value.warnings],
     )
 
 

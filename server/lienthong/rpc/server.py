@@ -19,6 +19,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from lienthong.api.v1 import (
     admin_pb2_grpc,
+    business_pb2_grpc,
     content_pb2_grpc,
     directory_pb2_grpc,
     exchange_pb2_grpc,
@@ -27,6 +28,7 @@ from lienthong.api.v1 import (
 from lienthong.errors import HubFault
 from lienthong.rpc.access import ACCESS
 from lienthong.rpc.admin import AdminService
+from lienthong.rpc.business import BusinessService
 from lienthong.rpc.content import ContentService
 from lienthong.rpc.directory import DirectoryService
 from lienthong.rpc.exchange import ExchangeService
@@ -94,6 +96,7 @@ class RpcServer:
         content_pb2_grpc.add_ContentServiceServicer_to_server(content, self._server)  # type: ignore[no-untyped-call]
         directory_pb2_grpc.add_DirectoryServiceServicer_to_server(directory, self._server)  # type: ignore[no-untyped-call]
         receipts_pb2_grpc.add_ReceiptServiceServicer_to_server(ReceiptService(hub), self._server)  # type: ignore[no-untyped-call]
+        business_pb2_grpc.add_BusinessServiceServicer_to_server(BusinessService(hub), self._server)  # type: ignore[no-untyped-call]
         admin_pb2_grpc.add_AdminServiceServicer_to_server(admin, self._server)  # type: ignore[no-untyped-call]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(sorted(ACCESS), self._server)

@@ -36,7 +36,7 @@ class RecipientError(_message.Message):
     def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., field: _Optional[str] = ...) -> None: ...
 
 class Delivery(_message.Message):
-    __slots__ = ("delivery_id", "recipient", "recipient_name", "state", "status", "error", "hops", "updated_at", "consigned_at", "handed_over_at", "expires_at", "receipt_due_at")
+    __slots__ = ("delivery_id", "recipient", "recipient_name", "state", "status", "error", "hops", "updated_at", "consigned_at", "handed_over_at", "expires_at", "receipt_due_at", "statuses", "requests", "reason", "node")
     DELIVERY_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPIENT_FIELD_NUMBER: _ClassVar[int]
     RECIPIENT_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +49,10 @@ class Delivery(_message.Message):
     HANDED_OVER_AT_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_DUE_AT_FIELD_NUMBER: _ClassVar[int]
+    STATUSES_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
     delivery_id: str
     recipient: str
     recipient_name: str
@@ -61,7 +65,65 @@ class Delivery(_message.Message):
     handed_over_at: _timestamp_pb2.Timestamp
     expires_at: _timestamp_pb2.Timestamp
     receipt_due_at: _timestamp_pb2.Timestamp
-    def __init__(self, delivery_id: _Optional[str] = ..., recipient: _Optional[str] = ..., recipient_name: _Optional[str] = ..., state: _Optional[str] = ..., status: _Optional[str] = ..., error: _Optional[_Union[RecipientError, _Mapping]] = ..., hops: _Optional[_Iterable[_Union[Hop, _Mapping]]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., consigned_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., handed_over_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., receipt_due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    statuses: _containers.RepeatedCompositeFieldContainer[StatusEntry]
+    requests: _containers.RepeatedCompositeFieldContainer[DeliveryRequest]
+    reason: str
+    node: str
+    def __init__(self, delivery_id: _Optional[str] = ..., recipient: _Optional[str] = ..., recipient_name: _Optional[str] = ..., state: _Optional[str] = ..., status: _Optional[str] = ..., error: _Optional[_Union[RecipientError, _Mapping]] = ..., hops: _Optional[_Iterable[_Union[Hop, _Mapping]]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., consigned_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., handed_over_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., receipt_due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., statuses: _Optional[_Iterable[_Union[StatusEntry, _Mapping]]] = ..., requests: _Optional[_Iterable[_Union[DeliveryRequest, _Mapping]]] = ..., reason: _Optional[str] = ..., node: _Optional[str] = ...) -> None: ...
+
+class StatusEntry(_message.Message):
+    __slots__ = ("package_id", "code", "written", "sender", "said_at", "accepted_at", "step", "description", "department", "staff")
+    PACKAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    WRITTEN_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    SAID_AT_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_AT_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    DEPARTMENT_FIELD_NUMBER: _ClassVar[int]
+    STAFF_FIELD_NUMBER: _ClassVar[int]
+    package_id: str
+    code: str
+    written: str
+    sender: str
+    said_at: _timestamp_pb2.Timestamp
+    accepted_at: _timestamp_pb2.Timestamp
+    step: str
+    description: str
+    department: str
+    staff: str
+    def __init__(self, package_id: _Optional[str] = ..., code: _Optional[str] = ..., written: _Optional[str] = ..., sender: _Optional[str] = ..., said_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., accepted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., step: _Optional[str] = ..., description: _Optional[str] = ..., department: _Optional[str] = ..., staff: _Optional[str] = ...) -> None: ...
+
+class DeliveryRequest(_message.Message):
+    __slots__ = ("package_id", "kind", "state", "reason", "asked_at", "settled_at", "answer_package_id", "answer")
+    PACKAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ASKED_AT_FIELD_NUMBER: _ClassVar[int]
+    SETTLED_AT_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_PACKAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    package_id: str
+    kind: str
+    state: str
+    reason: str
+    asked_at: _timestamp_pb2.Timestamp
+    settled_at: _timestamp_pb2.Timestamp
+    answer_package_id: str
+    answer: str
+    def __init__(self, package_id: _Optional[str] = ..., kind: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., asked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., settled_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., answer_package_id: _Optional[str] = ..., answer: _Optional[str] = ...) -> None: ...
+
+class Warning(_message.Message):
+    __slots__ = ("rule", "field", "message")
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    rule: str
+    field: str
+    message: str
+    def __init__(self, rule: _Optional[str] = ..., field: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class DocumentSummary(_message.Message):
     __slots__ = ("document_id", "sha256", "size", "kind", "business_type", "sender", "sender_name", "edxml_document_id", "code_number", "code_notation", "subject", "lane", "priority", "promulgation_date", "accepted_at")

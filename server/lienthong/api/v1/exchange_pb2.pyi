@@ -27,18 +27,20 @@ class SubmitHeader(_message.Message):
     def __init__(self, size: _Optional[int] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class SubmitResponse(_message.Message):
-    __slots__ = ("document_id", "sha256", "recipients", "submission_acceptance", "repeated_submission")
+    __slots__ = ("document_id", "sha256", "recipients", "submission_acceptance", "repeated_submission", "warnings")
     DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
     RECIPIENTS_FIELD_NUMBER: _ClassVar[int]
     SUBMISSION_ACCEPTANCE_FIELD_NUMBER: _ClassVar[int]
     REPEATED_SUBMISSION_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     document_id: str
     sha256: str
     recipients: _containers.RepeatedCompositeFieldContainer[RecipientResult]
     submission_acceptance: bytes
     repeated_submission: bool
-    def __init__(self, document_id: _Optional[str] = ..., sha256: _Optional[str] = ..., recipients: _Optional[_Iterable[_Union[RecipientResult, _Mapping]]] = ..., submission_acceptance: _Optional[bytes] = ..., repeated_submission: _Optional[bool] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[_common_pb2.Warning]
+    def __init__(self, document_id: _Optional[str] = ..., sha256: _Optional[str] = ..., recipients: _Optional[_Iterable[_Union[RecipientResult, _Mapping]]] = ..., submission_acceptance: _Optional[bytes] = ..., repeated_submission: _Optional[bool] = ..., warnings: _Optional[_Iterable[_Union[_common_pb2.Warning, _Mapping]]] = ...) -> None: ...
 
 class RecipientResult(_message.Message):
     __slots__ = ("code", "state", "error", "delivery_id")
