@@ -29,6 +29,7 @@ THRESHOLDS = Path(__file__).with_name("thresholds.toml")
 StoreOption = Annotated[
     str, typer.Option(metavar="URL", help="An empty PostgreSQL database instead of SQLite.")
 ]
+RoundsOption = Annotated[int, typer.Option(help="Rounds that count, after a warm-up.")]
 RelaysOption = Annotated[int, typer.Option(help="Relay processes, and processes of the bare pipeline.")]
 
 
@@ -91,13 +92,13 @@ async def _quick_suite(run: Run) -> None:
         run.verification(machine, seconds=0.5, large=False)
         run.say("accept")
         sign = run.findings.median("rsa2048.sign")
-        rate = await accept.measure(machine, run.findings, name="10KB", size=KB10, number=150, rounds=3)
+        rate = await accept.measure(machine, run.findings, name="10KB", size=KB10, number=100, rounds=3)
         run.findings.goal("accept.10KB-per-rsa2048-sign", rate / sign, least=0.20)
         await machine.start_relays()
         await machine.until_consigned(machine.count("SELECT count(*) FROM deliveries"))
         run.say("hops")
         with Watcher(machine.pids()) as seen:
-            await hops.suite(machine, run.findings, rounds=2, number=60)
+            await hops.suite(machine, run.findings, rounds=2, number=50)
         memory.add(run.findings, seen)
         run.say("latency")
         carried = min(rate, run.findings.median("hops.lienthong"))
@@ -120,7 +121,7 @@ def check(findings: Findings) -> list[str]:
 
 
 @app.command("accept")
-def _accept(store_url: StoreOption = "") -> None:
+def _accept(rounds: RoundsOption = 7, store_url: StoreOption = "") -> None:
     """Documents per second into the hub, 10 KB and 1 MB, and against the number in flight."""
 
     async def suite(run: Run) -> None:
@@ -128,7 +129,7 @@ def _accept(store_url: StoreOption = "") -> None:
         async with run.machine(store_url=store_url) as machine:
             run.verification(machine)
             run.say("accept")
-            await accept.suite(machine, run.findings, rounds=7, small=400, large=60)
+            await accept.suite(machine, run.findings, rounds=rounds, small=400, large=60)
             run.say("accept against load")
             await accept.against_load(machine, run.findings, number=300)
 
@@ -136,7 +137,7 @@ def _accept(store_url: StoreOption = "") -> None:
 
 
 @app.command("hops")
-def _hops(relays: RelaysOption = 1, store_url: StoreOption = "") -> None:
+def _hops(rounds: RoundsOption = 5, relays: RelaysOption = 1, store_url: StoreOption = "") -> None:
     """Documents per second through four tiers, compared with the bare pipeline."""
 
     async def suite(run: Run) -> None:
@@ -144,13 +145,13 @@ def _hops(relays: RelaysOption = 1, store_url: StoreOption = "") -> None:
         async with run.machine(relays=relays, store_url=store_url) as machine:
             run.verification(machine)
             run.say("hops")
-            await hops.suite(machine, run.findings, rounds=5, number=200)
+            await hops.suite(machine, run.findings, rounds=rounds, number=200)
 
     _run("hops", suite)
 
 
 @app.command("latency")
-def _latency(relays: RelaysOption = 1) -> None:
+def _latency(rounds: RoundsOption = 3, relays: RelaysOption = 1) -> None:
     """Time on the way at a tenth of capacity, compared with the bare pipeline."""
 
     async def suite(run: Run) -> None:
@@ -159,20 +160,20 @@ def _latency(relays: RelaysOption = 1) -> None:
             await hops.suite(machine, run.findings, rounds=2, number=100)
             run.say("latency")
             carried = run.findings.median("hops.lienthong")
-            await latency.suite(machine, run.findings, rounds=3, number=200, capacity=carried)
+            await latency.suite(machine, run.findings, rounds=rounds, number=200, capacity=carried)
 
     _run("latency", suite)
 
 
 @app.command("fanout")
-def _fanout() -> None:
+def _fanout(rounds: RoundsOption = 5) -> None:
     """One directive to 200 recipients against 200 documents."""
 
     async def suite(run: Run) -> None:
         run.say("keys for a whole province")
         async with run.machine(directory=PROVINCE) as machine:
             run.say("fanout")
-            await fanout.suite(machine, run.findings, rounds=5)
+            await fanout.suite(machine, run.findings, rounds=rounds)
 
     _run("fanout", suite)
 
@@ -180,6 +181,7 @@ def _fanout() -> None:
 @app.command("growth")
 def _growth(
     number: Annotated[int, typer.Option("--documents", help="Documents in the full store.")] = 1_000_000,
+    rounds: RoundsOption = 5,
     store_url: StoreOption = "",
     second_store_url: StoreOption = "",
 ) -> None:
@@ -197,7 +199,7 @@ def _growth(
             run.findings.add("growth.filling", "s", [time.perf_counter() - began])
             await full.start("hub")
             run.say("growth")
-            await growth.suite(empty, full, run.findings, rounds=5, number=150, calls=200, filled=number)
+            await growth.suite(empty, full, run.findings, rounds=rounds, number=150, calls=200, filled=number)
 
     _run("growth", suite)
 

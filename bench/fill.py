@@ -58,8 +58,9 @@ def fill(url: str, number: int, codes: Sequence[str]) -> None:
 
 def _fill_sqlite(file: Path, batches: Iterator[Rows]) -> None:
     connection = sqlite3.connect(file, isolation_level=None)
-    for pragma in ("synchronous=OFF", "cache_size=-1000000", "foreign_keys=OFF", "temp_store=MEMORY"):
-        connection.execute(f"PRAGMA {pragma}")
+    # without a journal: a fill that is broken off leaves nothing that is worth keeping
+    for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-1000000", "locking_mode=EXCLUSIVE"):
+        connection.execute(f"PRAGMA {pragma}").close()
     for rows in batches:
         connection.execute("BEGIN")
         for table, columns in COLUMNS.items():
@@ -68,8 +69,9 @@ def _fill_sqlite(file: Path, batches: Iterator[Rows]) -> None:
             statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"  # noqa: S608 - our words
             connection.executemany(statement, rows[table])
         connection.execute("COMMIT")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.execute("ANALYZE")
+    for pragma in ("locking_mode=NORMAL", "journal_mode=WAL"):
+        connection.execute(f"PRAGMA {pragma}").close()
     connection.close()
 
 

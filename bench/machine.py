@@ -87,6 +87,7 @@ class Machine:
         try:
             await self._initialise()
             await self.start("hub")
+            await self.until_declared()
         except BaseException:
             await self.stop()
             raise
@@ -140,6 +141,11 @@ class Machine:
             except TimeoutError as error:
                 raise NotReady(f"{name}:\n{log.read_text()[-2000:]}") from error
         return program
+
+    async def until_declared(self) -> None:
+        """Wait until the hub has declared the nodes' queues: what it publishes before waits for its reconciler."""
+        log = self.programs["hub"].log
+        await _until(lambda: "broker.declared" in log.read_text("utf-8"), READY_SECONDS, self._logs)
 
     async def start_relays(self) -> None:
         """Start the relays that do not run."""

@@ -13,7 +13,7 @@ import secrets
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -36,10 +36,11 @@ IMPATIENT = {
     "LIENTHONG__BROKER__RETRY_DELAYS": "[1, 2, 4, 8, 16, 32]",
     "LIENTHONG__RECONCILE__EVERY": "2",
     "LIENTHONG__RECONCILE__UNPUBLISHED_AFTER": "5",
-    "LIENTHONG__RECONCILE__STALLED_AFTER": "15",
+    "LIENTHONG__RECONCILE__STALLED_AFTER": "40",
     "LIENTHONG__LIMITS__RATE": "100000",
     "LIENTHONG__LIMITS__BURST": "100000",
 }
+MOST_WAITING = 150  # deliveries
 _numbers = count(1)
 
 
@@ -97,10 +98,23 @@ async def insist(client: AgencyClient, data: bytes, *, seconds: float = 180.0) -
 
 
 async def keep_sending(
-    client: AgencyClient, recipients: tuple[str, ...], sent: Sent, *, until: float, pause: float = 0.0
+    client: AgencyClient,
+    recipients: tuple[str, ...],
+    sent: Sent,
+    *,
+    until: float,
+    pause: float = 0.0,
+    waiting: Callable[[], int] = lambda: 0,
 ) -> None:
-    """Document after document until the moment `until` (time.monotonic)."""
+    """Document after document until the moment `until` (time.monotonic).
+
+    No new one while more than `MOST_WAITING` deliveries are `waiting`: what only queues for longer than the
+    reconciler's patience would be sent again, and a test of deaths would become one of overload.
+    """
     while time.monotonic() < until:
+        if waiting() > MOST_WAITING:
+            await asyncio.sleep(0.5)
+            continue
         data = await asyncio.to_thread(signed, client, recipients)
         document = await insist(client, data)
         sent.documents[document] = ("", recipients)
@@ -139,6 +153,10 @@ class Look:
         while (arrived := self.count(question)) < deliveries:
             assert time.monotonic() < deadline, f"{arrived} of {deliveries} arrived: {self.states()}"
             await asyncio.sleep(0.1)
+
+    def undelivered(self) -> int:
+        """Deliveries on their way."""
+        return self.count("SELECT count(*) FROM deliveries WHERE state IN ('ACCEPTED', 'IN_TRANSIT')")
 
     def states(self) -> dict[object, object]:
         """How many deliveries are in which state."""

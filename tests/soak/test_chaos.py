@@ -15,6 +15,7 @@ from tests.services.machine import Machine
 from tests.soak.load import (
     MINUTES,
     SEED,
+    Look,
     Sent,
     check_everything_arrived_once,
     keep_sending,
@@ -58,13 +59,15 @@ async def deaths(machine: Machine, chance: random.Random, until: float) -> dict[
 
 
 async def test_chaos_every_accepted_document_is_consigned_exactly_once(machine: Machine) -> None:
-    chance, sent = random.Random(SEED), Sent()
+    chance, sent, look = random.Random(SEED), Sent(), Look(machine.state)
     until = time.monotonic() + MINUTES * 60
     clients = [(AgencyClient.from_profile(machine.profile(sender)), to) for sender, to in WAYS]
     async with asyncio.TaskGroup() as group:
         killing = group.create_task(deaths(machine, chance, until))
         for client, recipients in clients:
-            group.create_task(keep_sending(client, recipients, sent, until=until, pause=0.05))
+            group.create_task(
+                keep_sending(client, recipients, sent, until=until, pause=0.05, waiting=look.undelivered)
+            )
     for client, _ in clients:
         await client.close()
     report(f"{len(sent.documents)} documents, killed {killing.result()}")
