@@ -1,7 +1,7 @@
 """What comes back instead of an answer: the hub's own `Refusal` rebuilt, or `Unreachable`.
 
-A refusal carries google.rpc.ErrorInfo (reason = catalogue code, domain "lienthong", metadata `field` and
-`detail`); it becomes the same `lienthong.errors.Refusal` the hub raised. A failed connection carries none.
+A refusal carries google.rpc.ErrorInfo (reason = catalogue code, domain "lienthong", metadata `field`, `detail` and
+`rule`); it becomes the same `lienthong.errors.Refusal` the hub raised. A failed connection carries none.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from lienthong.errors import Code, Language, LienthongError, Refusal
 _DETAILS_KEY = "grpc-status-details-bin"
 _DOMAIN = "lienthong"
 
-#: statuses of gRPC's own that still say whose fault it is; every other one means no hub answered
+#: statuses of gRPC's own that still say whose fault it is; every other one means no hub answered. INTERNAL without
+#: our details is the library's own, of a call that was cut off
 _PLAIN = {
     grpc.StatusCode.INVALID_ARGUMENT: Code.ARGUMENT_INVALID,
     grpc.StatusCode.NOT_FOUND: Code.NOT_FOUND,
     grpc.StatusCode.PERMISSION_DENIED: Code.NOT_PERMITTED,
     grpc.StatusCode.UNAUTHENTICATED: Code.UNAUTHENTICATED,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Code.RATE_LIMITED,
-    grpc.StatusCode.INTERNAL: Code.INTERNAL,
 }
 
 
@@ -108,7 +108,8 @@ def _refusal(error: grpc.aio.AioRpcError) -> Refusal | None:
         facts = f"{info.reason}: {detail or status.message}"
         retryable = error.code() is grpc.StatusCode.UNAVAILABLE
         return Refusal(Code.UNAVAILABLE if retryable else Code.ARGUMENT_INVALID, field=field, detail=facts)
-    return Refusal(Code(info.reason), field=field or None, detail=detail or None)
+    rule = info.metadata.get("rule")
+    return Refusal(Code(info.reason), field=field or None, detail=detail or None, rule=rule or None)
 
 
 def _short(text: str | None) -> str:

@@ -349,13 +349,17 @@ class Refusal(LienthongError):
     """A stable, public answer other than yes.
 
     `field` is an edXML path such as ``MessageHeader/To[2]/OrganId`` or an argument's name. `detail` holds
-    facts (a value, a line number, a rule's name), never internals: the peer will read it.
+    facts (a value, a line number, a rule's name), never internals: the peer will read it. `rule` is the name of the
+    broken rule (docs/rules.md), for RULE_VIOLATED.
     """
 
-    def __init__(self, code: Code, *, field: str | None = None, detail: str | None = None) -> None:
+    def __init__(
+        self, code: Code, *, field: str | None = None, detail: str | None = None, rule: str | None = None
+    ) -> None:
         self.code = code
         self.field = field
         self.detail = detail
+        self.rule = rule
         super().__init__(self.message("en"))
 
     @property

@@ -154,6 +154,7 @@ async def use_documents(store: Store, document: NewDocument) -> None:
     await store.move(document.id, None, DeliveryState.WITHDRAWN, event=an_event())
     for reference in (document.id, document.sha256, document.edxml_document_id or ""):
         await store.document(reference)
+    await store.numbered("H48", "7", "UBND-VX", 2026)
     for query in (
         DocumentQuery(),
         DocumentQuery(text="kinh phí", before_id=document.id),

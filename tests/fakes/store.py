@@ -112,6 +112,17 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
         return next((d.row for d in self._documents.values() if d.row.identity == identity), None)
 
     @may_fail
+    async def numbered(self, sender: str, number: str, notation: str, year: int) -> list[DocumentRow]:
+        def keep(known: Kept) -> bool:
+            row = known.row
+            named = (row.sender, row.code_number, row.code_notation, row.business_type)
+            return (
+                named == (sender, number, notation, 0) and (row.promulgation_date or "")[:4] == f"{year:04}"
+            )
+
+        return [known.row for known in self._newest(keep)][:100]
+
+    @may_fail
     async def document(self, reference: str) -> DocumentRow | None:
         for name in ("id", "sha256", "edxml_document_id"):
             found = self._newest(lambda d, name=name: getattr(d.row, name) == reference)  # type: ignore[misc]

@@ -9,6 +9,7 @@ from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
 from lienthong.hub.accept import Acceptance, Submission
 from lienthong.hub.changes import Changes
+from lienthong.hub.check import Checked
 from lienthong.hub.identity import Caller
 from lienthong.hub.inbox import Inbox
 from lienthong.hub.knowledge import Knowledge
@@ -38,6 +39,7 @@ class Hub:
         self._store = store
         self._knowledge = knowledge
         self._acceptance = acceptance
+        self._checker = acceptance.checker
         self.receipts = receipts  #: who is late
         self.content = acceptance.content  #: files that travel beside their package
         self._inbox = inbox
@@ -63,6 +65,10 @@ class Hub:
     async def submit(self, caller: Caller, data: bytes) -> Submission:
         """See `hub/accept.py`."""
         return await self._acceptance.submit(caller, data)
+
+    async def check(self, caller: Caller, data: bytes) -> Checked:
+        """See `hub/check.py`."""
+        return await self._checker.check(caller, data)
 
     async def inbox(self, caller: Caller, *, after: str | None, limit: int) -> list[InboxItem]:
         """See `Inbox.waiting`."""

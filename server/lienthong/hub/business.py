@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from lienthong.domain.agency import Directory
-from lienthong.domain.document import BusinessType, Document, StatusPackage
+from lienthong.domain.document import BusinessType, Document, Package, StatusPackage
 from lienthong.domain.ids import new_id
 from lienthong.domain.request import RequestKind
 from lienthong.domain.status import ANSWERS, StatusCode, read_code
@@ -21,7 +21,6 @@ from lienthong.errors import Code, Refusal
 from lienthong.hub.ports import Store
 from lienthong.hub.rows import DeliveryRow, DocumentRow
 from lienthong.hub.status_port import NewRequest, NewStatus
-from lienthong.signing.verify import VerifiedDocument
 
 TARGET_UNKNOWN = "target-unknown"
 
@@ -51,19 +50,18 @@ class Business:
         self._store = store
 
     async def effects(
-        self, document: VerifiedDocument, recipients: list[str], directory: Directory
+        self, sender: str, package: Package, recipients: list[str], directory: Directory
     ) -> Effects:
-        """What `document` for `recipients` (canonical codes) does. Raises `Refusal` STATUS_ILLEGAL."""
-        package = document.package
+        """What `sender`'s package for `recipients` (canonical codes) does. Raises `Refusal` STATUS_ILLEGAL."""
         if isinstance(package, StatusPackage):
-            return await self._status(document.sender, package, directory)
+            return await self._status(sender, package, directory)
         match package.business.type:
             case BusinessType.RECALL:
-                return await self._recall(document.sender, package, recipients)
+                return await self._recall(sender, package, recipients)
             case BusinessType.UPDATE:
-                return await self._update(document.sender, package, recipients, directory)
+                return await self._update(sender, package, recipients, directory)
             case BusinessType.REPLACE:
-                return await self._replace(document.sender, package, recipients, directory)
+                return await self._replace(sender, package, recipients, directory)
             case _:
                 return Effects()
 
@@ -232,7 +230,12 @@ def _strangers(recipients: list[str], targets: list[_Target]) -> dict[str, Refus
     """A package about a document reaches only those who got the document."""
     known = {code for target in targets for code in target.deliveries}
     return {
-        code: Refusal(Code.RULE_VIOLATED, field="MessageHeader/To", detail=f"business-recipients: {code}")
+        code: Refusal(
+            Code.RULE_VIOLATED,
+            field="MessageHeader/To",
+            detail=f"business-recipients: {code}",
+            rule="business-recipients",
+        )
         for code in recipients
         if code not in known
     }

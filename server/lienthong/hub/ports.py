@@ -19,6 +19,7 @@ from lienthong.domain.document import Lane
 from lienthong.errors import Code
 from lienthong.hub.content_port import ContentStore
 from lienthong.hub.directory_port import DirectoryLifeStore
+from lienthong.hub.number_port import NumberStore
 from lienthong.hub.receipt_port import ReceiptStore
 from lienthong.hub.rows import (
     CertificateRow,
@@ -226,6 +227,7 @@ class Store(
     StatusStore,
     ContentStore,
     ReceiptStore,
+    NumberStore,
     Protocol,
 ):
     """All of it, on one database."""

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from lienthong.domain.agency import Agency, AgencyStatus, Directory
-from lienthong.domain.document import PackageKind
+from lienthong.domain.document import Package, PackageKind
 from lienthong.domain.evidence import Branch
 from lienthong.errors import Code, Refusal
 from lienthong.signing.verify import VerifiedDocument
@@ -42,25 +42,31 @@ class Plan:
 def resolve_recipients(
     document: VerifiedDocument, directory: Directory, *, redirect: bool = False
 ) -> list[Recipient]:
-    """Look up each recipient the package names, in its order; the same agency under two codes is kept once.
+    """Look up each recipient of a verified document: see `look_up`."""
+    return look_up(document.package, document.sender, directory, redirect=redirect)
+
+
+def look_up(
+    package: Package, sender: str, directory: Directory, *, redirect: bool = False
+) -> list[Recipient]:
+    """Each recipient the package of `sender` names, in its order; the same agency under two codes is kept once.
 
     With `redirect`, a closed agency with one successor is followed by that successor, as if the document named it.
+    Nothing is sent by it: only `plan` says where a document goes.
     """
     resolved: list[Recipient] = []
-    status = document.package.kind is PackageKind.STATUS
-    for position, written in enumerate(document.package.recipient_codes, start=1):
+    status = package.kind is PackageKind.STATUS
+    for position, written in enumerate(package.recipient_codes, start=1):
         field = "MessageHeader/ResponseFor/OrganId" if status else f"MessageHeader/To[{position}]/OrganId"
         agency = directory.find(written)
         successor = directory.successor(written) if redirect else None
-        for found in (
-            (agency,) if successor is None or successor.code == document.sender else (agency, successor)
-        ):
+        for found in (agency,) if successor is None or successor.code == sender else (agency, successor):
             code = written if found is None else found.code
             if any(earlier.code == code for earlier in resolved):
                 continue
-            refusal = _refusal(document, found, written, field=field)
+            refusal = _refusal(sender, found, written, field=field)
             if refusal is None:
-                refusal = _unreachable(directory, document.sender, code)
+                refusal = _unreachable(directory, sender, code)
             resolved.append(Recipient(written=written, code=code, refusal=refusal))
     return resolved
 
@@ -122,9 +128,7 @@ def _branches(items: Iterable[tuple[str, list[str]]]) -> tuple[Branch, ...]:
     return tuple(Branch(node=node, recipients=tuple(sorted(codes))) for node, codes in sorted(items))
 
 
-def _refusal(
-    document: VerifiedDocument, agency: Agency | None, written: str, *, field: str
-) -> Refusal | None:
+def _refusal(sender: str, agency: Agency | None, written: str, *, field: str) -> Refusal | None:
     if agency is None:
         return Refusal(Code.RECIPIENT_UNKNOWN, field=field, detail=written)
     if agency.status is AgencyStatus.CLOSED:
@@ -134,8 +138,10 @@ def _refusal(
         return Refusal(Code.RECIPIENT_UNKNOWN, field=field, detail=f"{written}: from {agency.valid_from}")
     if agency.status is AgencyStatus.LOCKED:
         return Refusal(Code.RECIPIENT_LOCKED, field=field, detail=written)
-    if agency.code == document.sender:
-        return Refusal(Code.RULE_VIOLATED, field=field, detail="sender among recipients")
+    if agency.code == sender:
+        return Refusal(
+            Code.RULE_VIOLATED, field=field, detail="sender among recipients", rule="recipient-not-sender"
+        )
     return None
 
 

@@ -4,7 +4,7 @@ On the wire (for clients in any language; `lienthong_client/errors.py` reads it 
 
 - the gRPC status is the catalogue's; `grpc-status-details-bin` holds a google.rpc.Status with
 - ErrorInfo: `reason` = catalogue code, `domain` = "lienthong", `metadata`: `retryable` ("true" or "false"),
-  `message_vi`, `message_en`, `remedy_vi`, `remedy_en`, and where they apply `field`, `detail`, `reference`;
+  `message_vi`, `message_en`, `remedy_vi`, `remedy_en`, and where they apply `field`, `detail`, `rule`, `reference`;
 - LocalizedMessage: the message in the language of the request's `accept-language`;
 - BadRequest with one violation (`field`, `description`, `reason`) where a field is at fault;
 - RetryInfo where the same request may succeed later.
@@ -72,7 +72,7 @@ def status_of(refusal: Refusal, *, language: Language, reference: str | None = N
     field = clip(refusal.field) if refusal.field else None
     detail = clip(refusal.detail) if refusal.detail else None
     told = Refusal(refusal.code, field=field, detail=detail)
-    facts = {"field": field, "detail": detail, "reference": reference}
+    facts = {"field": field, "detail": detail, "rule": refusal.rule, "reference": reference}
     info = error_details_pb2.ErrorInfo(
         reason=refusal.code,
         domain=DOMAIN,

@@ -86,6 +86,9 @@ class SqlStore:
     async def find_identity(self, identity: str) -> DocumentRow | None:  # noqa: D102
         return await self._db.read(documents.find_identity, identity)
 
+    async def numbered(self, sender: str, number: str, notation: str, year: int) -> list[DocumentRow]:  # noqa: D102
+        return await self._db.read(documents.numbered, sender, number, notation, year)
+
     async def document(self, reference: str) -> DocumentRow | None:  # noqa: D102
         return await self._db.read(documents.document, reference)
 

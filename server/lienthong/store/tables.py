@@ -97,6 +97,7 @@ documents = sa.Table(
     sa.Index(None, "code_number", "accepted_at"),
     sa.Index(None, "accepted_at", "id"),
     sa.Index(None, "sender", "accepted_at", "id"),
+    sa.Index(None, "sender", "code_number", "promulgation_date"),
     sqlite_autoincrement=True,
 )
 

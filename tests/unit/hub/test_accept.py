@@ -17,7 +17,7 @@ from lienthong.domain.ids import sha256_hex
 from lienthong.edxml.bounds import Limits
 from lienthong.edxml.writer import write
 from lienthong.errors import Code, HubFault, Refusal
-from lienthong.hub.accept import identity_of
+from lienthong.hub.inspection import identity_of
 from lienthong.hub.rows import DocumentQuery
 from lienthong.signing.sign import sign_package
 from lienthong.signing.verify import VerifiedDocument
@@ -194,6 +194,10 @@ async def test_two_uploads_under_one_id_at_once_leave_one_and_a_conflict(bench: 
 # --- what makes two packages the same ---------------------------------------------------------------------
 
 
+def identity(document: VerifiedDocument) -> str:
+    return identity_of(document.package, document.sender, document.sha256)
+
+
 def of_type(kind: BusinessType, subject: str = "V/v") -> VerifiedDocument:
     business = Business(type=kind, document_id=f"{COMMUNE},2026/03/02,212/UBND-VX", reason="Sai sót")
     data = world().signed(COMMUNE, [DEPARTMENT], business=business, subject=subject)
@@ -215,20 +219,20 @@ def status(code: str, sender: str = DEPARTMENT) -> bytes:
 def test_a_new_document_is_known_by_its_sender_and_id() -> None:
     one, two = of_type(BusinessType.NEW, "A"), of_type(BusinessType.NEW, "B")
     assert isinstance(one.package, Document)
-    assert identity_of(one) == identity_of(two) == f"new|{COMMUNE}|{one.package.document_id}"
+    assert identity(one) == identity(two) == f"new|{COMMUNE}|{one.package.document_id}"
 
 
 @pytest.mark.parametrize("kind", [BusinessType.RECALL, BusinessType.UPDATE, BusinessType.REPLACE])
 def test_what_speaks_of_another_document_is_known_by_its_bytes(kind: BusinessType) -> None:
     one, two = of_type(kind, "A"), of_type(kind, "B")
-    assert identity_of(one) == f"edoc|{COMMUNE}|{sha256_hex(one.data)}"
-    assert identity_of(one) != identity_of(two)
+    assert identity(one) == f"edoc|{COMMUNE}|{sha256_hex(one.data)}"
+    assert identity(one) != identity(two)
 
 
 def test_a_status_is_known_by_its_bytes() -> None:
     one, two = verified(status("03")), verified(status("04"))
-    assert identity_of(one) == f"status|{DEPARTMENT}|{sha256_hex(one.data)}"
-    assert identity_of(one) != identity_of(two)
+    assert identity(one) == f"status|{DEPARTMENT}|{sha256_hex(one.data)}"
+    assert identity(one) != identity(two)
 
 
 # --- a part fails -----------------------------------------------------------------------------------------

@@ -63,6 +63,11 @@ def _make_documents() -> None:
         "ix_documents_edxml_document_id_accepted_at", "documents", ["edxml_document_id", "accepted_at"]
     )
     op.create_index("ix_documents_sender_accepted_at_id", "documents", ["sender", "accepted_at", "id"])
+    op.create_index(
+        "ix_documents_sender_code_number_promulgation_date",
+        "documents",
+        ["sender", "code_number", "promulgation_date"],
+    )
     op.create_index("ix_documents_sha256", "documents", ["sha256"])
     op.create_index(
         "ix_documents_unpublished",
