@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from lienthong import blobs, store
 from lienthong.broker.rabbit import RabbitBroker
 from lienthong.broker.topology import Topology
 from lienthong.domain.agency import Directory
+from lienthong.domain.day import VIETNAM
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane
 from lienthong.domain.evidence import ContentHandover
@@ -65,6 +66,9 @@ class Linkage:
         self._began = time.monotonic()
         self._stop = asyncio.Event()
         self._brokers: list[RabbitBroker] = []
+        self._passed = timedelta()
+        self._redirect_closed = False
+        self._known: list[Knowledge] = []
 
     @classmethod
     @asynccontextmanager
@@ -75,11 +79,13 @@ class Linkage:
         *,
         store_url: str | None = None,
         directory: Directory | None = None,
+        redirect_closed: bool = False,
     ) -> AsyncIterator[Linkage]:
         """Everything but the relays, running. `directory` replaces the world's own."""
         url = store_url or f"sqlite:///{folder / 'store.sqlite'}"
         store.migrate(url)
         linkage = cls(world(), store.open_store(url), folder, urls)
+        linkage._redirect_closed = redirect_closed
         try:
             async with asyncio.TaskGroup() as group:
                 await linkage._start_hub(group, directory or linkage.world.directory)
@@ -94,7 +100,13 @@ class Linkage:
 
     def now(self) -> datetime:
         """The linkage's clock: the world's time, running on."""
-        return self.world.at + timedelta(seconds=time.monotonic() - self._began)
+        return self.world.at + self._passed + timedelta(seconds=time.monotonic() - self._began)
+
+    async def begin(self, day: date) -> None:
+        """Let it become this day in Vietnam for every part, as midnight does."""
+        self._passed += datetime.combine(day, datetime.min.time(), VIETNAM) - self.now()
+        for knowledge in (self.knowledge, *self._known):
+            await knowledge.refresh()
 
     async def _start_hub(self, group: asyncio.TaskGroup, directory: Directory) -> None:
         await self._fill_directory(directory)
@@ -112,6 +124,7 @@ class Linkage:
             clock=self.now,
             limits=Limits(),
             patience=Patience(unpublished_after=5.0, stalled_after=3600.0),
+            redirect_closed=self._redirect_closed,
         )
         self.parts = parts
         self.hub, self.administration = parts.hub, parts.administration
@@ -147,6 +160,7 @@ class Linkage:
         broker = await self._connect()
         knowledge = Knowledge(self.store, self._trusts(), self.now)
         await knowledge.refresh()
+        self._known.append(knowledge)
         relay = Relay(
             store=self.store,
             blobs=self.blobs,

@@ -66,22 +66,25 @@ class Agency:
 
     def at(self, day: date) -> Agency:
         """The agency as it stands on `day`; `changes` are those still to come."""
-        due = tuple(change for change in self.changes if change.on <= day)
-        status = self.status
-        for change in due:
-            status = change.status or status
+        agency = self.folded(day)
+        status = agency.status
         if self.status is AgencyStatus.CLOSED or (self.valid_to is not None and day > self.valid_to):
             status = AgencyStatus.CLOSED
         elif self.valid_from is not None and day < self.valid_from:
             status = AgencyStatus.PLANNED
-        if not due and status is self.status:
+        return agency if status is agency.status else replace(agency, status=status)
+
+    def folded(self, day: date) -> Agency:
+        """The same agency written anew: what changed until `day` stands in its fields, the rest in `changes`."""
+        due = tuple(change for change in self.changes if change.on <= day)
+        if not due:
             return self
         return replace(
             self,
             name=_last((change.name for change in due), self.name),
             tier=_last((change.tier for change in due), self.tier),
             parent=_last((change.parent for change in due), self.parent),
-            status=status,
+            status=_last((change.status for change in due), self.status),
             changes=self.changes[len(due) :],
         )
 

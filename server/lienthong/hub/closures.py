@@ -29,6 +29,7 @@ from lienthong.transit import records
 log = structlog.get_logger(__name__)
 
 _BATCH = 500
+_TRIES = 5  # for deliveries that move on while they are being ended
 
 
 class Closures:
@@ -71,13 +72,15 @@ class Closures:
         """One round; how many deliveries ended."""
         directory = self._knowledge.now.directory
         closed = [agency.code for agency in directory if agency.status is AgencyStatus.CLOSED]
-        ended = 0
-        while closed:
+        ended, tries = 0, _TRIES
+        while closed and tries:
             waiting = await self._store.undelivered_to(closed, limit=_BATCH)
             done = sum([await self._end(delivery, directory) for delivery in waiting])
             ended += done
-            if len(waiting) < _BATCH or not done:
+            if not waiting:
                 break
+            if done < len(waiting):  # some moved on under our hands
+                tries -= 1
         return ended
 
     async def _end(self, delivery: DeliveryRow, directory: Directory) -> bool:

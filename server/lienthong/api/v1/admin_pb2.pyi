@@ -206,14 +206,16 @@ class Event(_message.Message):
     def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., kind: _Optional[str] = ..., document_id: _Optional[str] = ..., subject: _Optional[str] = ..., detail: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ListAgenciesRequest(_message.Message):
-    __slots__ = ("text", "tier", "include_test")
+    __slots__ = ("text", "tier", "include_test", "on")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     TIER_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_TEST_FIELD_NUMBER: _ClassVar[int]
+    ON_FIELD_NUMBER: _ClassVar[int]
     text: str
     tier: str
     include_test: bool
-    def __init__(self, text: _Optional[str] = ..., tier: _Optional[str] = ..., include_test: _Optional[bool] = ...) -> None: ...
+    on: str
+    def __init__(self, text: _Optional[str] = ..., tier: _Optional[str] = ..., include_test: _Optional[bool] = ..., on: _Optional[str] = ...) -> None: ...
 
 class ListAgenciesResponse(_message.Message):
     __slots__ = ("agencies", "version")
@@ -236,6 +238,32 @@ class PutAgenciesResponse(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     version: int
     def __init__(self, version: _Optional[int] = ...) -> None: ...
+
+class ReformAgenciesRequest(_message.Message):
+    __slots__ = ("kind", "codes", "into", "on", "until", "reason", "dry_run")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CODES_FIELD_NUMBER: _ClassVar[int]
+    INTO_FIELD_NUMBER: _ClassVar[int]
+    ON_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    codes: _containers.RepeatedScalarFieldContainer[str]
+    into: _containers.RepeatedScalarFieldContainer[str]
+    on: str
+    until: str
+    reason: str
+    dry_run: bool
+    def __init__(self, kind: _Optional[str] = ..., codes: _Optional[_Iterable[str]] = ..., into: _Optional[_Iterable[str]] = ..., on: _Optional[str] = ..., until: _Optional[str] = ..., reason: _Optional[str] = ..., dry_run: _Optional[bool] = ...) -> None: ...
+
+class ReformAgenciesResponse(_message.Message):
+    __slots__ = ("agencies", "version")
+    AGENCIES_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    agencies: _containers.RepeatedCompositeFieldContainer[_common_pb2.Agency]
+    version: int
+    def __init__(self, agencies: _Optional[_Iterable[_Union[_common_pb2.Agency, _Mapping]]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class CloseAgencyRequest(_message.Message):
     __slots__ = ("code", "successors", "reason")

@@ -80,6 +80,11 @@ class AdminServiceStub:
                 request_serializer=lienthong_dot_api_dot_v1_dot_admin__pb2.PutAgenciesRequest.SerializeToString,
                 response_deserializer=lienthong_dot_api_dot_v1_dot_admin__pb2.PutAgenciesResponse.FromString,
                 _registered_method=True)
+        self.ReformAgencies = channel.unary_unary(
+                '/lienthong.api.v1.AdminService/ReformAgencies',
+                request_serializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ReformAgenciesRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ReformAgenciesResponse.FromString,
+                _registered_method=True)
         self.CloseAgency = channel.unary_unary(
                 '/lienthong.api.v1.AdminService/CloseAgency',
                 request_serializer=lienthong_dot_api_dot_v1_dot_admin__pb2.CloseAgencyRequest.SerializeToString,
@@ -179,6 +184,13 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReformAgencies(self, request, context):
+        """Changes the life of agencies, now or from a day on: close, lock, unlock, merge, split, move.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CloseAgency(self, request, context):
         """Closes an agency: documents to it are refused, naming the successors.
         """
@@ -268,6 +280,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.PutAgencies,
                     request_deserializer=lienthong_dot_api_dot_v1_dot_admin__pb2.PutAgenciesRequest.FromString,
                     response_serializer=lienthong_dot_api_dot_v1_dot_admin__pb2.PutAgenciesResponse.SerializeToString,
+            ),
+            'ReformAgencies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReformAgencies,
+                    request_deserializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ReformAgenciesRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ReformAgenciesResponse.SerializeToString,
             ),
             'CloseAgency': grpc.unary_unary_rpc_method_handler(
                     servicer.CloseAgency,
@@ -544,6 +561,33 @@ class AdminService:
             '/lienthong.api.v1.AdminService/PutAgencies',
             lienthong_dot_api_dot_v1_dot_admin__pb2.PutAgenciesRequest.SerializeToString,
             lienthong_dot_api_dot_v1_dot_admin__pb2.PutAgenciesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReformAgencies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.v1.AdminService/ReformAgencies',
+            lienthong_dot_api_dot_v1_dot_admin__pb2.ReformAgenciesRequest.SerializeToString,
+            lienthong_dot_api_dot_v1_dot_admin__pb2.ReformAgenciesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -160,7 +160,7 @@ class DocumentSummary(_message.Message):
     def __init__(self, document_id: _Optional[str] = ..., sha256: _Optional[str] = ..., size: _Optional[int] = ..., kind: _Optional[str] = ..., business_type: _Optional[int] = ..., sender: _Optional[str] = ..., sender_name: _Optional[str] = ..., edxml_document_id: _Optional[str] = ..., code_number: _Optional[str] = ..., code_notation: _Optional[str] = ..., subject: _Optional[str] = ..., lane: _Optional[str] = ..., priority: _Optional[int] = ..., promulgation_date: _Optional[str] = ..., accepted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Agency(_message.Message):
-    __slots__ = ("code", "name", "tier", "parent", "aliases", "status", "successors", "valid_from", "valid_to", "environment")
+    __slots__ = ("code", "name", "tier", "parent", "aliases", "status", "successors", "valid_from", "valid_to", "environment", "changes")
     CODE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TIER_FIELD_NUMBER: _ClassVar[int]
@@ -171,6 +171,7 @@ class Agency(_message.Message):
     VALID_FROM_FIELD_NUMBER: _ClassVar[int]
     VALID_TO_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
     code: str
     name: str
     tier: str
@@ -181,7 +182,22 @@ class Agency(_message.Message):
     valid_from: str
     valid_to: str
     environment: str
-    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., tier: _Optional[str] = ..., parent: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., status: _Optional[str] = ..., successors: _Optional[_Iterable[str]] = ..., valid_from: _Optional[str] = ..., valid_to: _Optional[str] = ..., environment: _Optional[str] = ...) -> None: ...
+    changes: _containers.RepeatedCompositeFieldContainer[AgencyChange]
+    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., tier: _Optional[str] = ..., parent: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., status: _Optional[str] = ..., successors: _Optional[_Iterable[str]] = ..., valid_from: _Optional[str] = ..., valid_to: _Optional[str] = ..., environment: _Optional[str] = ..., changes: _Optional[_Iterable[_Union[AgencyChange, _Mapping]]] = ...) -> None: ...
+
+class AgencyChange(_message.Message):
+    __slots__ = ("on", "name", "tier", "parent", "status")
+    ON_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    on: str
+    name: str
+    tier: str
+    parent: str
+    status: str
+    def __init__(self, on: _Optional[str] = ..., name: _Optional[str] = ..., tier: _Optional[str] = ..., parent: _Optional[str] = ..., status: _Optional[str] = ...) -> None: ...
 
 class Evidence(_message.Message):
     __slots__ = ("kind", "recipient", "node", "at", "xml")

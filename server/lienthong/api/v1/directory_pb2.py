@@ -22,24 +22,47 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from lienthong.api.v1 import common_pb2 as lienthong_dot_api_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n lienthong/api/v1/directory.proto\x12\x10lienthong.api.v1\x1a\x1dlienthong/api/v1/common.proto\"4\n\x15SearchAgenciesRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\"D\n\x16SearchAgenciesResponse\x12*\n\x08\x61gencies\x18\x01 \x03(\x0b\x32\x18.lienthong.api.v1.Agency\" \n\x10GetAgencyRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"=\n\x11GetAgencyResponse\x12(\n\x06\x61gency\x18\x01 \x01(\x0b\x32\x18.lienthong.api.v1.Agency2\xcd\x01\n\x10\x44irectoryService\x12\x63\n\x0eSearchAgencies\x12\'.lienthong.api.v1.SearchAgenciesRequest\x1a(.lienthong.api.v1.SearchAgenciesResponse\x12T\n\tGetAgency\x12\".lienthong.api.v1.GetAgencyRequest\x1a#.lienthong.api.v1.GetAgencyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n lienthong/api/v1/directory.proto\x12\x10lienthong.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dlienthong/api/v1/common.proto\"$\n\x13SyncAgenciesRequest\x12\r\n\x05since\x18\x01 \x01(\x04\"b\n\x14SyncAgenciesResponse\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\r\n\x05whole\x18\x02 \x01(\x08\x12*\n\x08\x61gencies\x18\x03 \x03(\x0b\x32\x18.lienthong.api.v1.Agency\")\n\x13ResolveGroupRequest\x12\x12\n\nexpression\x18\x01 \x01(\t\"B\n\x14ResolveGroupResponse\x12*\n\x08\x61gencies\x18\x01 \x03(\x0b\x32\x18.lienthong.api.v1.Agency\"y\n\x05Group\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0f\n\x07members\x18\x03 \x03(\t\x12.\n\nupdated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nupdated_by\x18\x05 \x01(\t\"\x13\n\x11ListGroupsRequest\"=\n\x12ListGroupsResponse\x12\'\n\x06groups\x18\x01 \x03(\x0b\x32\x17.lienthong.api.v1.Group\"0\n\x0fPutGroupRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07members\x18\x02 \x03(\t\":\n\x10PutGroupResponse\x12&\n\x05group\x18\x01 \x01(\x0b\x32\x17.lienthong.api.v1.Group\"\"\n\x12\x44\x65leteGroupRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13\x44\x65leteGroupResponse\"4\n\x15SearchAgenciesRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\"D\n\x16SearchAgenciesResponse\x12*\n\x08\x61gencies\x18\x01 \x03(\x0b\x32\x18.lienthong.api.v1.Agency\" \n\x10GetAgencyRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\"=\n\x11GetAgencyResponse\x12(\n\x06\x61gency\x18\x01 \x01(\x0b\x32\x18.lienthong.api.v1.Agency2\x95\x05\n\x10\x44irectoryService\x12\x63\n\x0eSearchAgencies\x12\'.lienthong.api.v1.SearchAgenciesRequest\x1a(.lienthong.api.v1.SearchAgenciesResponse\x12T\n\tGetAgency\x12\".lienthong.api.v1.GetAgencyRequest\x1a#.lienthong.api.v1.GetAgencyResponse\x12_\n\x0cSyncAgencies\x12%.lienthong.api.v1.SyncAgenciesRequest\x1a&.lienthong.api.v1.SyncAgenciesResponse0\x01\x12]\n\x0cResolveGroup\x12%.lienthong.api.v1.ResolveGroupRequest\x1a&.lienthong.api.v1.ResolveGroupResponse\x12W\n\nListGroups\x12#.lienthong.api.v1.ListGroupsRequest\x1a$.lienthong.api.v1.ListGroupsResponse\x12Q\n\x08PutGroup\x12!.lienthong.api.v1.PutGroupRequest\x1a\".lienthong.api.v1.PutGroupResponse\x12Z\n\x0b\x44\x65leteGroup\x12$.lienthong.api.v1.DeleteGroupRequest\x1a%.lienthong.api.v1.DeleteGroupResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lienthong.api.v1.directory_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEARCHAGENCIESREQUEST']._serialized_start=85
-  _globals['_SEARCHAGENCIESREQUEST']._serialized_end=137
-  _globals['_SEARCHAGENCIESRESPONSE']._serialized_start=139
-  _globals['_SEARCHAGENCIESRESPONSE']._serialized_end=207
-  _globals['_GETAGENCYREQUEST']._serialized_start=209
-  _globals['_GETAGENCYREQUEST']._serialized_end=241
-  _globals['_GETAGENCYRESPONSE']._serialized_start=243
-  _globals['_GETAGENCYRESPONSE']._serialized_end=304
-  _globals['_DIRECTORYSERVICE']._serialized_start=307
-  _globals['_DIRECTORYSERVICE']._serialized_end=512
+  _globals['_SYNCAGENCIESREQUEST']._serialized_start=118
+  _globals['_SYNCAGENCIESREQUEST']._serialized_end=154
+  _globals['_SYNCAGENCIESRESPONSE']._serialized_start=156
+  _globals['_SYNCAGENCIESRESPONSE']._serialized_end=254
+  _globals['_RESOLVEGROUPREQUEST']._serialized_start=256
+  _globals['_RESOLVEGROUPREQUEST']._serialized_end=297
+  _globals['_RESOLVEGROUPRESPONSE']._serialized_start=299
+  _globals['_RESOLVEGROUPRESPONSE']._serialized_end=365
+  _globals['_GROUP']._serialized_start=367
+  _globals['_GROUP']._serialized_end=488
+  _globals['_LISTGROUPSREQUEST']._serialized_start=490
+  _globals['_LISTGROUPSREQUEST']._serialized_end=509
+  _globals['_LISTGROUPSRESPONSE']._serialized_start=511
+  _globals['_LISTGROUPSRESPONSE']._serialized_end=572
+  _globals['_PUTGROUPREQUEST']._serialized_start=574
+  _globals['_PUTGROUPREQUEST']._serialized_end=622
+  _globals['_PUTGROUPRESPONSE']._serialized_start=624
+  _globals['_PUTGROUPRESPONSE']._serialized_end=682
+  _globals['_DELETEGROUPREQUEST']._serialized_start=684
+  _globals['_DELETEGROUPREQUEST']._serialized_end=718
+  _globals['_DELETEGROUPRESPONSE']._serialized_start=720
+  _globals['_DELETEGROUPRESPONSE']._serialized_end=741
+  _globals['_SEARCHAGENCIESREQUEST']._serialized_start=743
+  _globals['_SEARCHAGENCIESREQUEST']._serialized_end=795
+  _globals['_SEARCHAGENCIESRESPONSE']._serialized_start=797
+  _globals['_SEARCHAGENCIESRESPONSE']._serialized_end=865
+  _globals['_GETAGENCYREQUEST']._serialized_start=867
+  _globals['_GETAGENCYREQUEST']._serialized_end=899
+  _globals['_GETAGENCYRESPONSE']._serialized_start=901
+  _globals['_GETAGENCYRESPONSE']._serialized_end=962
+  _globals['_DIRECTORYSERVICE']._serialized_start=965
+  _globals['_DIRECTORYSERVICE']._serialized_end=1626
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,31 @@ class DirectoryServiceStub:
                 request_serializer=lienthong_dot_api_dot_v1_dot_directory__pb2.GetAgencyRequest.SerializeToString,
                 response_deserializer=lienthong_dot_api_dot_v1_dot_directory__pb2.GetAgencyResponse.FromString,
                 _registered_method=True)
+        self.SyncAgencies = channel.unary_stream(
+                '/lienthong.api.v1.DirectoryService/SyncAgencies',
+                request_serializer=lienthong_dot_api_dot_v1_dot_directory__pb2.SyncAgenciesRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_v1_dot_directory__pb2.SyncAgenciesResponse.FromString,
+                _registered_method=True)
+        self.ResolveGroup = channel.unary_unary(
+                '/lienthong.api.v1.DirectoryService/ResolveGroup',
+                request_serializer=lienthong_dot_api_dot_v1_dot_directory__pb2.ResolveGroupRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_v1_dot_directory__pb2.ResolveGroupResponse.FromString,
+                _registered_method=True)
+        self.ListGroups = channel.unary_unary(
+                '/lienthong.api.v1.DirectoryService/ListGroups',
+                request_serializer=lienthong_dot_api_dot_v1_dot_directory__pb2.ListGroupsRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_v1_dot_directory__pb2.ListGroupsResponse.FromString,
+                _registered_method=True)
+        self.PutGroup = channel.unary_unary(
+                '/lienthong.api.v1.DirectoryService/PutGroup',
+                request_serializer=lienthong_dot_api_dot_v1_dot_directory__pb2.PutGroupRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_v1_dot_directory__pb2.PutGroupResponse.FromString,
+                _registered_method=True)
+        self.DeleteGroup = channel.unary_unary(
+                '/lienthong.api.v1.DirectoryService/DeleteGroup',
+                request_serializer=lienthong_dot_api_dot_v1_dot_directory__pb2.DeleteGroupRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_v1_dot_directory__pb2.DeleteGroupResponse.FromString,
+                _registered_method=True)
 
 
 class DirectoryServiceServicer:
@@ -65,6 +90,41 @@ class DirectoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SyncAgencies(self, request, context):
+        """The directory as it is written, with what changes on days to come: whole, or what changed since a version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveGroup(self, request, context):
+        """The agencies a group expression names today; signed documents name recipients one by one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListGroups(self, request, context):
+        """The lists the caller may use: its own and the operators'.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutGroup(self, request, context):
+        """Keeps a list: an agency its own, an operator one for everybody.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteGroup(self, request, context):
+        """Gives up a list of the caller's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DirectoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +137,31 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.GetAgency,
                     request_deserializer=lienthong_dot_api_dot_v1_dot_directory__pb2.GetAgencyRequest.FromString,
                     response_serializer=lienthong_dot_api_dot_v1_dot_directory__pb2.GetAgencyResponse.SerializeToString,
+            ),
+            'SyncAgencies': grpc.unary_stream_rpc_method_handler(
+                    servicer.SyncAgencies,
+                    request_deserializer=lienthong_dot_api_dot_v1_dot_directory__pb2.SyncAgenciesRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_v1_dot_directory__pb2.SyncAgenciesResponse.SerializeToString,
+            ),
+            'ResolveGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveGroup,
+                    request_deserializer=lienthong_dot_api_dot_v1_dot_directory__pb2.ResolveGroupRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_v1_dot_directory__pb2.ResolveGroupResponse.SerializeToString,
+            ),
+            'ListGroups': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGroups,
+                    request_deserializer=lienthong_dot_api_dot_v1_dot_directory__pb2.ListGroupsRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_v1_dot_directory__pb2.ListGroupsResponse.SerializeToString,
+            ),
+            'PutGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutGroup,
+                    request_deserializer=lienthong_dot_api_dot_v1_dot_directory__pb2.PutGroupRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_v1_dot_directory__pb2.PutGroupResponse.SerializeToString,
+            ),
+            'DeleteGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteGroup,
+                    request_deserializer=lienthong_dot_api_dot_v1_dot_directory__pb2.DeleteGroupRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_v1_dot_directory__pb2.DeleteGroupResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +219,141 @@ class DirectoryService:
             '/lienthong.api.v1.DirectoryService/GetAgency',
             lienthong_dot_api_dot_v1_dot_directory__pb2.GetAgencyRequest.SerializeToString,
             lienthong_dot_api_dot_v1_dot_directory__pb2.GetAgencyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SyncAgencies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/lienthong.api.v1.DirectoryService/SyncAgencies',
+            lienthong_dot_api_dot_v1_dot_directory__pb2.SyncAgenciesRequest.SerializeToString,
+            lienthong_dot_api_dot_v1_dot_directory__pb2.SyncAgenciesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.v1.DirectoryService/ResolveGroup',
+            lienthong_dot_api_dot_v1_dot_directory__pb2.ResolveGroupRequest.SerializeToString,
+            lienthong_dot_api_dot_v1_dot_directory__pb2.ResolveGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGroups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.v1.DirectoryService/ListGroups',
+            lienthong_dot_api_dot_v1_dot_directory__pb2.ListGroupsRequest.SerializeToString,
+            lienthong_dot_api_dot_v1_dot_directory__pb2.ListGroupsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.v1.DirectoryService/PutGroup',
+            lienthong_dot_api_dot_v1_dot_directory__pb2.PutGroupRequest.SerializeToString,
+            lienthong_dot_api_dot_v1_dot_directory__pb2.PutGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.v1.DirectoryService/DeleteGroup',
+            lienthong_dot_api_dot_v1_dot_directory__pb2.DeleteGroupRequest.SerializeToString,
+            lienthong_dot_api_dot_v1_dot_directory__pb2.DeleteGroupResponse.FromString,
             options,
             channel_credentials,
             insecure,
