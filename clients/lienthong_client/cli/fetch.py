@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lienthong.domain.document import Document
+from lienthong.signing.pdf import PdfReport
 from lienthong_client.cli import shapes
 from lienthong_client.cli.output import Output, holder_of, local_time, styled
+from lienthong_client.cli.pdfs import shape
+from lienthong_client.cli.pdfs import tell as tell_pdfs
 from lienthong_client.cli.session import session_of
 from lienthong_client.client import AgencyClient
 from lienthong_client.files import save_received
+from lienthong_client.pdfs import examine_saved
 from lienthong_client.proof import Proof
 from lienthong_client.results import Received
 
@@ -46,13 +51,15 @@ def fetch(
 
     with session.output.progress("fetching") as on_progress:
         received, files = session.run(work)
+    trust = session.profile.agency_trust()
+    pdfs = examine_saved(map(Path, files["attachments"]), trust=trust, at=datetime.now(UTC))
     if session.output.as_json:
-        session.output.json(shapes.received(received, files))
+        session.output.json({**shapes.received(received, files), "pdfs": shape(pdfs)})
         return
-    _tell(received, files, session.output)
+    _tell(received, files, pdfs, session.output)
 
 
-def _tell(received: Received, files: shapes.Json, output: Output) -> None:
+def _tell(received: Received, files: shapes.Json, pdfs: tuple[PdfReport, ...], output: Output) -> None:
     words = output.words
     package = received.package
     facts = {words("document"): received.document_id, words("from"): received.sender}
@@ -68,6 +75,7 @@ def _tell(received: Received, files: shapes.Json, output: Output) -> None:
     passed(output, words("v_sender", sender=received.sender, binding=binding))
     tell_proof(received.proof, output)
     output.show(f"{words('files')}:", *(f"  {path}" for path in (files["document"], *files["attachments"])))
+    tell_pdfs(pdfs, output)
     if files["evidence"]:
         output.show(f"  {Path(files['evidence'][0]).parent}/ ({len(files['evidence'])})")
     if output.is_terminal:

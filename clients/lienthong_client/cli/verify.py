@@ -15,11 +15,14 @@ from lienthong.signing.trust import Revocation, Trust
 from lienthong_client.cli import shapes
 from lienthong_client.cli.fetch import tell_proof
 from lienthong_client.cli.output import Output, clean, holder_of, styled
+from lienthong_client.cli.pdfs import shape
+from lienthong_client.cli.pdfs import tell as tell_pdfs
 from lienthong_client.cli.program import REFUSED, tell_people
 from lienthong_client.cli.session import Session, session_of
 from lienthong_client.errors import Misuse
 from lienthong_client.exported import load
-from lienthong_client.offline import Examination, Examined, examine
+from lienthong_client.offline import DOCUMENT, Examination, Examined, examine
+from lienthong_client.pdfs import examine_carried
 from lienthong_client.proof import RecordTrust
 
 EPILOG = """[b]Examples[/b]
@@ -77,9 +80,13 @@ def verify(
         moment = moment.replace(tzinfo=UTC)
     found = examine(load(file), trust=trust, at=moment)
     problem = _problem(found)
+    documents = [one.data for one in found.files if one.kind == DOCUMENT]
+    pdfs = examine_carried(file, documents, trust=trust.agencies, at=moment)
     if session.output.as_json:
-        session.output.json(_shape(file, moment, found, problem, session.output))
+        answer = _shape(file, moment, found, problem, session.output)
+        session.output.json({**answer, "pdfs": shape(pdfs)})
     else:
+        tell_pdfs(pdfs, session.output)
         _tell(found, problem, session.output)
         if anchors and not crl:
             session.output.note(session.output.words("no_crls"), style="yellow")
