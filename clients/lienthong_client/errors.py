@@ -75,12 +75,18 @@ class Unreachable(LienthongError):
         )
 
 
+#: how grpcio's core puts a connection that went away under a message being written; the hub's own INTERNAL has details
+_CUT_WHILE_SENDING = "Internal error from Core"
+
+
 def from_rpc_error(error: grpc.aio.AioRpcError, address: str) -> Refusal | Unreachable:
     """The error to raise for a failed call."""
     refusal = _refusal(error)
     if refusal is not None:
         return refusal
     status = error.code()
+    if status is grpc.StatusCode.INTERNAL and error.details() == _CUT_WHILE_SENDING:
+        return Unreachable(address, "the connection broke while sending")
     if status in _PLAIN:
         return Refusal(_PLAIN[status], detail=_short(error.details()))
     reason = _short(error.details())
