@@ -7,11 +7,20 @@ from typing import Final
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
-from lienthong.api.v1 import admin_pb2, business_pb2, content_pb2, directory_pb2, exchange_pb2, receipts_pb2
+from lienthong.api.v1 import (
+    admin_pb2,
+    business_pb2,
+    check_pb2,
+    content_pb2,
+    directory_pb2,
+    exchange_pb2,
+    receipts_pb2,
+)
 from lienthong.hub.identity import Role
 
 EXCHANGE: Final[str] = exchange_pb2.DESCRIPTOR.services_by_name["ExchangeService"].full_name
 BUSINESS: Final[str] = business_pb2.DESCRIPTOR.services_by_name["BusinessService"].full_name
+CHECK: Final[str] = check_pb2.DESCRIPTOR.services_by_name["CheckService"].full_name
 CONTENT: Final[str] = content_pb2.DESCRIPTOR.services_by_name["ContentService"].full_name
 DIRECTORY: Final[str] = directory_pb2.DESCRIPTOR.services_by_name["DirectoryService"].full_name
 RECEIPTS: Final[str] = receipts_pb2.DESCRIPTOR.services_by_name["ReceiptService"].full_name
@@ -23,6 +32,7 @@ REFLECTION: Final[str] = reflection.SERVICE_NAME
 ACCESS: Final[dict[str, frozenset[Role] | None]] = {
     EXCHANGE: frozenset({Role.AGENCY}),
     BUSINESS: frozenset({Role.AGENCY}),
+    CHECK: frozenset({Role.AGENCY}),
     CONTENT: frozenset({Role.AGENCY}),
     DIRECTORY: frozenset({Role.AGENCY, Role.OPERATOR}),
     RECEIPTS: frozenset({Role.AGENCY, Role.OPERATOR}),

@@ -1,26 +1,18 @@
-"""Agencies send and receive: ExchangeService over the hub.
-
-A submission is refused before its first byte is read when its header says too much; afterwards the bytes may neither
-exceed nor fall short of what the header announced. Uploads share a bounded memory and must keep a minimum speed.
-"""
+"""Agencies send and receive: ExchangeService over the hub."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import io
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from lienthong.api.v1 import exchange_pb2 as pb
 from lienthong.api.v1 import exchange_pb2_grpc
-from lienthong.errors import Code, Refusal
 from lienthong.rpc import arguments, mapping
 from lienthong.rpc.call import Context, caller, current
-from lienthong.rpc.limits import FETCH_CHUNK, RpcLimits
+from lienthong.rpc.limits import FETCH_CHUNK
 from lienthong.rpc.metrics import RpcMetrics
 from lienthong.rpc.pipeline import closing
-from lienthong.rpc.quota import ByteBudget
+from lienthong.rpc.uploads import Uploads
 
 if TYPE_CHECKING:
     from lienthong.hub.application import Hub
@@ -31,61 +23,19 @@ MAX_EVIDENCE = 262_144  # bytes of one signed record; ours stay under 20 KB
 class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
     """See proto/lienthong/api/v1/exchange.proto."""
 
-    def __init__(self, hub: Hub, limits: RpcLimits, metrics: RpcMetrics) -> None:
+    def __init__(self, hub: Hub, uploads: Uploads, metrics: RpcMetrics) -> None:
         self._hub = hub
-        self._limits = limits
+        self._uploads = uploads
         self._metrics = metrics
-        self._uploads = ByteBudget(max(limits.upload_memory, hub.max_package))
 
     async def Submit(
         self, request_iterator: AsyncIterator[pb.SubmitRequest], context: Context
     ) -> pb.SubmitResponse:
         """Read one package whole, then let the hub decide."""
         sender = caller()
-        first = await anext(aiter(request_iterator), None)
-        if first is None or first.WhichOneof("part") != "header":
-            raise arguments.invalid("header", "the first message must be the header")
-        size, digest = self._announced(first.header)
-        async with self._uploads.reserve(sender.certificate_sha256, size, wait=self._limits.upload_wait):
-            data = await self._read(request_iterator, size, digest)
+        async with self._uploads.receive(sender, request_iterator) as data:
             submission = await self._hub.submit(sender, data)
         return mapping.submission(submission, current().language)
-
-    def _announced(self, header: pb.SubmitHeader) -> tuple[int, str]:
-        if header.size == 0:
-            raise arguments.invalid("size", "missing")
-        if header.size > self._hub.max_package:
-            raise Refusal(Code.XML_TOO_LARGE, field="size", detail=f"at most {self._hub.max_package} bytes")
-        return header.size, arguments.sha256(header.sha256)
-
-    async def _read(self, requests: AsyncIterator[pb.SubmitRequest], size: int, digest: str) -> bytes:
-        """Exactly `size` bytes with SHA-256 `digest`, in the time the minimum speed allows."""
-        data = io.BytesIO()  # getvalue() below hands out its buffer without a copy
-        actual = hashlib.sha256()
-        try:
-            async with asyncio.timeout(self._limits.idle + size / self._limits.upload_rate):
-                async for request in requests:
-                    chunk = self._chunk(request)
-                    if data.tell() + len(chunk) > size:
-                        raise arguments.invalid("chunk", f"more than the {size} bytes announced")
-                    data.write(chunk)
-                    actual.update(chunk)
-        except TimeoutError as error:
-            raise Refusal(Code.UNAVAILABLE, detail="the upload is too slow") from error
-        self._metrics.received.inc(data.tell())
-        if data.tell() != size:
-            raise arguments.invalid("size", f"{data.tell()} bytes came, {size} were announced: send again")
-        if actual.hexdigest() != digest:
-            raise arguments.invalid("sha256", "the upload was damaged: send again")
-        return data.getvalue()
-
-    def _chunk(self, request: pb.SubmitRequest) -> bytes:
-        if request.WhichOneof("part") != "chunk":
-            raise arguments.invalid("chunk", "only chunks may follow the header")
-        if not 0 < len(request.chunk) <= self._limits.max_chunk:
-            raise arguments.invalid("chunk", f"1 to {self._limits.max_chunk} bytes each")
-        chunk: bytes = request.chunk
-        return chunk
 
     async def ListInbox(self, request: pb.ListInboxRequest, context: Context) -> pb.ListInboxResponse:
         """One page; one item more is asked for to know whether there is a next."""

@@ -20,6 +20,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from lienthong.api.v1 import (
     admin_pb2_grpc,
     business_pb2_grpc,
+    check_pb2_grpc,
     content_pb2_grpc,
     directory_pb2_grpc,
     exchange_pb2_grpc,
@@ -29,6 +30,7 @@ from lienthong.errors import HubFault
 from lienthong.rpc.access import ACCESS
 from lienthong.rpc.admin import AdminService
 from lienthong.rpc.business import BusinessService
+from lienthong.rpc.check import CheckService
 from lienthong.rpc.content import ContentService
 from lienthong.rpc.directory import DirectoryService
 from lienthong.rpc.exchange import ExchangeService
@@ -37,6 +39,7 @@ from lienthong.rpc.limits import RpcLimits, core_options
 from lienthong.rpc.metrics import RpcMetrics
 from lienthong.rpc.pipeline import Pipeline
 from lienthong.rpc.receipts import ReceiptService
+from lienthong.rpc.uploads import Uploads
 
 if TYPE_CHECKING:
     from lienthong.hub.administration import Administration
@@ -88,7 +91,8 @@ class RpcServer:
             maximum_concurrent_rpcs=limits.max_calls,
             compression=grpc.Compression.NoCompression,
         )
-        exchange, directory = ExchangeService(hub, limits, metrics), DirectoryService(hub)
+        uploads = Uploads(limits, metrics, max_package=hub.max_package)
+        exchange, directory = ExchangeService(hub, uploads, metrics), DirectoryService(hub)
         admin = AdminService(administration, hub)
         # grpcio's generated module is untyped
         exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, self._server)  # type: ignore[no-untyped-call]
@@ -97,6 +101,7 @@ class RpcServer:
         directory_pb2_grpc.add_DirectoryServiceServicer_to_server(directory, self._server)  # type: ignore[no-untyped-call]
         receipts_pb2_grpc.add_ReceiptServiceServicer_to_server(ReceiptService(hub), self._server)  # type: ignore[no-untyped-call]
         business_pb2_grpc.add_BusinessServiceServicer_to_server(BusinessService(hub), self._server)  # type: ignore[no-untyped-call]
+        check_pb2_grpc.add_CheckServiceServicer_to_server(CheckService(hub, uploads), self._server)  # type: ignore[no-untyped-call]
         admin_pb2_grpc.add_AdminServiceServicer_to_server(admin, self._server)  # type: ignore[no-untyped-call]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(sorted(ACCESS), self._server)
