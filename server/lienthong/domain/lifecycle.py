@@ -9,11 +9,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from enum import StrEnum
 
 from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Directory
 from lienthong.errors import Code, Refusal
 
 _DAY = timedelta(days=1)
+
+
+class ReformKind(StrEnum):
+    """What can be done to agencies."""
+
+    CLOSE = "close"
+    LOCK = "lock"
+    UNLOCK = "unlock"
+    MERGE = "merge"
+    SPLIT = "split"
+    MOVE = "move"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReformOrder:
+    """One act of an operator, as it is asked for."""
+
+    kind: ReformKind
+    codes: tuple[str, ...]  #: one, for merge and move also several
+    into: tuple[str, ...] = ()  #: successors; for merge the one agency, for move the parent
+    on: date | None = None
+    until: date | None = None  #: of lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +45,27 @@ class Reform:
 
     directory: Directory  #: as written
     today: date
+
+    def carry_out(self, order: ReformOrder) -> list[Agency]:
+        """The agencies to be written anew. Raises `Refusal` ARGUMENT_INVALID, NOT_FOUND or STATE_ILLEGAL."""
+        kind, codes, into, on = order.kind, order.codes, order.into, order.on
+        if not codes or (len(codes) > 1 and kind not in (ReformKind.MERGE, ReformKind.MOVE)):
+            raise Refusal(Code.ARGUMENT_INVALID, field="codes", detail=f"{kind} takes one agency")
+        if kind in (ReformKind.MERGE, ReformKind.MOVE) and len(into) != 1:
+            raise Refusal(Code.ARGUMENT_INVALID, field="into", detail=f"{kind} needs one agency")
+        match kind:
+            case ReformKind.CLOSE:
+                return self.close(codes[0], successors=into, on=on)
+            case ReformKind.LOCK:
+                return self.lock(codes[0], on=on, until=order.until)
+            case ReformKind.UNLOCK:
+                return self.unlock(codes[0], on=on)
+            case ReformKind.MERGE:
+                return self.merge(codes, into=into[0], on=on)
+            case ReformKind.SPLIT:
+                return self.split(codes[0], into=into, on=on)
+            case ReformKind.MOVE:
+                return self.move(codes, parent=into[0], on=on)
 
     def close(self, code: str, *, successors: Sequence[str] = (), on: date | None = None) -> list[Agency]:
         """Close an agency; documents to it name its successors from then on."""

@@ -6,13 +6,15 @@ something leaves a line in the event log: who, what, why.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
-from lienthong.domain.agency import Agency, AgencyStatus
+from lienthong.domain.agency import Agency
 from lienthong.domain.evidence import EvidenceKind
+from lienthong.domain.lifecycle import Reform, ReformKind, ReformOrder
 from lienthong.errors import Code, Refusal
 from lienthong.hub.certificates import read_certificate
 from lienthong.hub.held import HeldMessages
@@ -47,6 +49,17 @@ class DocumentView:
 
     tracking: Tracking
     events: list[EventRow]
+
+
+#: kind of the event
+_REFORMED = {
+    ReformKind.CLOSE: "agency.closed",
+    ReformKind.LOCK: "agency.locked",
+    ReformKind.UNLOCK: "agency.unlocked",
+    ReformKind.MERGE: "agency.merged",
+    ReformKind.SPLIT: "agency.split",
+    ReformKind.MOVE: "agency.moved",
+}
 
 
 class Administration:
@@ -149,13 +162,17 @@ class Administration:
     # --- directory and certificates ---------------------------------------------------------------------
 
     async def agencies(
-        self, caller: Caller, *, text: str, tier: str, include_test: bool
+        self, caller: Caller, *, text: str, tier: str, include_test: bool, on: date | None = None
     ) -> tuple[list[Agency], int]:
-        """The directory (filtered) and its version."""
+        """The directory (filtered) as it stands on a day, today by default, and its version."""
         caller.require_operator()
         await self._knowledge.refresh()
         now = self._knowledge.now
-        found = await self._store.search_agencies(text, limit=1_000) if text else list(now.directory)
+        directory = now.directory if on is None else await asyncio.to_thread(now.whole.at, on)
+        found = list(directory)
+        if text:
+            hits = await self._store.search_agencies(text, limit=1_000)
+            found = [directory.agencies.get(hit.code, hit) for hit in hits]
         chosen = [
             agency
             for agency in found
@@ -175,30 +192,37 @@ class Administration:
         await self._broker.declare(codes)
         return version
 
+    async def reform(
+        self, caller: Caller, order: ReformOrder, reason: str, *, dry_run: bool = False
+    ) -> tuple[list[Agency], int]:
+        """Carry out a reform: the agencies as they are now written, and the directory's version."""
+        caller.require_operator()
+        reason = _required(reason)
+        await self._knowledge.refresh()
+        now = self._knowledge.now
+        changed = Reform(now.whole, now.today).carry_out(order)
+        if dry_run:
+            return changed, now.version
+        detail = {
+            "codes": order.codes[:20],
+            "into": order.into,
+            "on": None if order.on is None else order.on.isoformat(),
+            "until": None if order.until is None else order.until.isoformat(),
+            "reason": reason,
+        }
+        kind = _REFORMED[order.kind]
+        subject = changed[0].code if len(changed) == 1 else None
+        version = await self._store.put_agencies(
+            changed, event=self._event(caller, kind, subject=subject, detail=detail)
+        )
+        await self._knowledge.refresh()
+        return changed, version
+
     async def close_agency(self, caller: Caller, code: str, successors: Sequence[str], reason: str) -> Agency:
         """Close an agency: documents to it are refused with RECIPIENT_CLOSED, which names the successors."""
         caller.require_operator()
-        directory = self._knowledge.now.directory
-        agency = directory.find(code)
-        if agency is None:
-            raise Refusal(Code.NOT_FOUND, field="code", detail=code)
-        named = []
-        for successor in successors:
-            found = directory.find(successor)
-            if found is None or found.code == agency.code:
-                raise Refusal(Code.ARGUMENT_INVALID, field="successors", detail=successor)
-            named.append(found.code)
-        closed = replace(
-            agency,
-            status=AgencyStatus.CLOSED,
-            successors=tuple(named),
-            valid_to=agency.valid_to or self._clock().date(),
-        )
-        detail = {"successors": named, "reason": _required(reason)}
-        await self._store.put_agencies(
-            [closed], event=self._event(caller, "agency.closed", subject=closed.code, detail=detail)
-        )
-        await self._knowledge.refresh()
+        order = ReformOrder(kind=ReformKind.CLOSE, codes=(code,), into=tuple(successors))
+        (closed,), _ = await self.reform(caller, order, reason)
         return closed
 
     async def certificates(self, caller: Caller, agency: str | None) -> list[CertificateRow]:

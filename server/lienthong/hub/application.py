@@ -15,6 +15,7 @@ from lienthong.hub.inbox import Inbox
 from lienthong.hub.knowledge import Knowledge
 from lienthong.hub.ports import Store
 from lienthong.hub.receipts import Receipts
+from lienthong.hub.register import Register
 from lienthong.hub.rows import DeliveryRow, DocumentRow, InboxItem
 from lienthong.hub.status_port import ChangeRow
 from lienthong.hub.tracking import EvidenceItem, Tracker, Tracking
@@ -34,6 +35,7 @@ class Hub:
         inbox: Inbox,
         changes: Changes,
         receipts: Receipts,
+        register: Register,
         max_package: int,
     ) -> None:
         self._store = store
@@ -42,6 +44,7 @@ class Hub:
         self._checker = acceptance.checker
         self.receipts = receipts  #: who is late
         self.content = acceptance.content  #: files that travel beside their package
+        self.register = register  #: the directory as a whole, groups of recipients
         self._inbox = inbox
         self._changes = changes
         self._tracker = Tracker(store)
@@ -103,8 +106,9 @@ class Hub:
         return self._changes.watch(caller, after=after)
 
     async def search_agencies(self, text: str, *, limit: int) -> list[Agency]:
-        """By code or words of the name, diacritics ignored."""
-        return await self._store.search_agencies(text, limit=limit)
+        """By code or words of the name, diacritics ignored; as they stand today."""
+        today = self.directory.agencies
+        return [today.get(a.code, a) for a in await self._store.search_agencies(text, limit=limit)]
 
     async def agency(self, code: str) -> Agency:
         """By any of its codes; NOT_FOUND."""

@@ -24,6 +24,7 @@ from lienthong.hub.ports import Blobs, Broker, Clock, Notification, Store
 from lienthong.hub.recall import Recalls
 from lienthong.hub.receipts import Receipts
 from lienthong.hub.reconcile import Patience, Reconciler
+from lienthong.hub.register import Register
 from lienthong.hub.verification import Verification
 from lienthong.signing.keys import SigningKey
 
@@ -105,6 +106,7 @@ def assemble(
         inbox=inbox,
         changes=changes,
         receipts=Receipts(store, knowledge, clock),
+        register=Register(store, knowledge, clock),
         max_package=limits.max_bytes,
     )
     administration = Administration(

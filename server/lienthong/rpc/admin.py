@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lienthong.api.v1 import admin_pb2 as pb
 from lienthong.api.v1 import admin_pb2_grpc
 from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.lifecycle import ReformKind, ReformOrder
 from lienthong.hub.identity import Role
 from lienthong.hub.rows import CertificatePurpose, DocumentQuery, HeldKind
 from lienthong.rpc import arguments, mapping, mapping_admin
@@ -112,6 +113,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             text=arguments.text(request.text, "text", longest=200),
             tier=arguments.text(request.tier, "tier", longest=50),
             include_test=request.include_test,
+            on=arguments.day(request.on, "on"),
         )
         return pb.ListAgenciesResponse(agencies=[mapping.agency(each) for each in agencies], version=version)
 
@@ -123,6 +125,26 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         reason = arguments.required(request.reason, "reason")
         return pb.PutAgenciesResponse(
             version=await self._administration.put_agencies(caller(), agencies, reason)
+        )
+
+    async def ReformAgencies(
+        self, request: pb.ReformAgenciesRequest, context: Context
+    ) -> pb.ReformAgenciesResponse:
+        """Close, lock, unlock, merge, split or move agencies, now or from a day on."""
+        agencies, version = await self._administration.reform(
+            caller(),
+            ReformOrder(
+                kind=arguments.choice(request.kind, "kind", ReformKind),
+                codes=tuple(arguments.required(code, "codes", longest=100) for code in request.codes),
+                into=tuple(arguments.required(code, "into", longest=100) for code in request.into),
+                on=arguments.day(request.on, "on"),
+                until=arguments.day(request.until, "until"),
+            ),
+            arguments.required(request.reason, "reason"),
+            dry_run=request.dry_run,
+        )
+        return pb.ReformAgenciesResponse(
+            agencies=[mapping.agency(each) for each in agencies], version=version
         )
 
     async def CloseAgency(self, request: pb.CloseAgencyRequest, context: Context) -> pb.CloseAgencyResponse:

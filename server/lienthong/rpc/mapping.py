@@ -36,6 +36,16 @@ def agency(value: Agency) -> common_pb2.Agency:
         valid_from=value.valid_from.isoformat() if value.valid_from else "",
         valid_to=value.valid_to.isoformat() if value.valid_to else "",
         environment=value.environment,
+        changes=[
+            common_pb2.AgencyChange(
+                on=change.on.isoformat(),
+                name=change.name or "",
+                tier=change.tier or "",
+                parent=change.parent or "",
+                status=change.status or "",
+            )
+            for change in value.changes
+        ],
     )
 
 

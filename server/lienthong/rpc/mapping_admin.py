@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lienthong.api.v1 import admin_pb2, common_pb2
-from lienthong.domain.agency import Agency, AgencyStatus, Directory, Environment
+from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Directory, Environment
 from lienthong.errors import Language, Refusal
 from lienthong.hub.rows import CertificateRow, EventRow, HeldRow
 from lienthong.rpc import arguments
@@ -108,4 +108,23 @@ def _agency(message: common_pb2.Agency, path: str) -> Agency:
         environment=arguments.choice(
             message.environment, f"{path}.environment", Environment, default=Environment.PRODUCTION
         ),
+        changes=tuple(
+            _change(change, f"{path}.changes[{number}]") for number, change in enumerate(message.changes)
+        ),
+    )
+
+
+def _change(message: common_pb2.AgencyChange, path: str) -> DatedChange:
+    day = arguments.day(message.on, f"{path}.on")
+    if day is None:
+        raise arguments.invalid(f"{path}.on", "missing")
+    status = None
+    if message.status:
+        status = arguments.choice(message.status, f"{path}.status", AgencyStatus)
+    return DatedChange(
+        on=day,
+        name=arguments.optional(message.name, f"{path}.name"),
+        tier=arguments.optional(message.tier, f"{path}.tier"),
+        parent=arguments.optional(message.parent, f"{path}.parent"),
+        status=status,
     )

@@ -10,6 +10,7 @@ import pytest
 from lienthong.domain.agency import Agency, AgencyStatus, Environment
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane
+from lienthong.domain.lifecycle import ReformKind, ReformOrder
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.administration import Administration
 from lienthong.hub.identity import Caller
@@ -42,6 +43,9 @@ EVERY: dict[str, Call] = {
     "events": lambda a, c: a.events(c, None, 9),
     "agencies": lambda a, c: a.agencies(c, text="", tier="", include_test=True),
     "put_agencies": lambda a, c: a.put_agencies(c, [NEW], "thêm"),
+    "reform": lambda a, c: a.reform(
+        c, ReformOrder(kind=ReformKind.LOCK, codes=(COMMUNE,)), "chưa rõ", dry_run=True
+    ),
     "close_agency": lambda a, c: a.close_agency(c, COMMUNE, [], "giải thể"),
     "certificates": lambda a, c: a.certificates(c, None),
     "bind_certificate": lambda a, c: a.bind_certificate(c, fresh(), COMMUNE, "signature", "agency"),
