@@ -1,10 +1,11 @@
 """How does a delivery become a folder in inbox/, exactly once, with a receipt? By the hub's push, then four steps.
 
-    (the hub's push)        fetched and verified: document, certificate, transit record, consignment
-    .arriving/ID/files      written and synced
-    .arriving/ID/record.json   all of it is there        -> files/ moves to inbox/NAME in one rename
-    (files/ gone)           it is in the inbox           -> webhooks are told, the receipt is signed and sent
-    (.arriving/ID gone)     the hub has the receipt
+    (the hub's push)           fetched and verified: document, certificate, transit record, consignment
+    .arriving/ID/beside        files that travel beside their package, as far as they came
+    .arriving/ID/files         written and synced
+    .arriving/ID/record.json   all of it is there           -> files/ moves to inbox/NAME in one rename
+    (files/ gone)              it is in the inbox           -> webhooks are told, the receipt is signed and sent
+    (.arriving/ID gone)        the hub has the receipt
 
 After a crash the folder says which step comes next; the office may have taken the folder out of the inbox meanwhile.
 What is not believed is noted in refused/ and tried again later, ever more slowly: a revocation list may be late.
@@ -34,13 +35,13 @@ from lienthong_client.agent.webhooks import Webhooks
 from lienthong_client.cli import shapes
 from lienthong_client.client import AgencyClient
 from lienthong_client.errors import Unreachable
-from lienthong_client.files import save_received
+from lienthong_client.files import names_like, save_received
 from lienthong_client.results import InboxItem, Received
 from lienthong_client.retry import PASSING, Retry
 
 log = structlog.get_logger(__name__)
 
-FILES, RECORD, NOTE = "files", "record.json", "delivery.json"
+FILES, BESIDE, RECORD, NOTE = "files", "beside", "record.json", "delivery.json"
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 #: the delivery ended without us: nothing is left to fetch or to acknowledge
 _OVER = frozenset({Code.NOT_FOUND, Code.STATE_ILLEGAL})
@@ -102,12 +103,8 @@ class Receiver:
                 failures += 1
 
     def unfinished(self) -> list[str]:
-        """Deliveries an earlier agent had in hand; what it had only begun to write is taken away."""
-        begun = sorted(self._folders.arriving.iterdir())
-        for folder in begun:
-            if not (folder / RECORD).exists():
-                self._disk.remove(folder)
-        return [folder.name for folder in begun if folder.exists()]
+        """Deliveries an earlier agent had in hand."""
+        return sorted(folder.name for folder in self._folders.arriving.iterdir())
 
     def _start(self, tasks: asyncio.TaskGroup, delivery: str, lane: Lane) -> None:
         if _ID.fullmatch(delivery) is None:
@@ -161,19 +158,26 @@ class Receiver:
             received = await self._client.fetch(delivery)
             if received.delivery_id != delivery:
                 raise Refusal(Code.CHAIN_BROKEN, field="delivery_id", detail="the hub gave another delivery")
-            await asyncio.to_thread(self._write, stage, received)
+            await asyncio.to_thread(self._disk.make, stage)
+            beside = await self._client.download(received, stage / BESIDE)
+            await asyncio.to_thread(self._write, stage, received, beside)
         arrived = await asyncio.to_thread(self._place, stage)
         await self._client.acknowledge(arrived)
         self._status.hub_answered()
         await asyncio.to_thread(self._clear, delivery)
         log.info("document.received", delivery_id=delivery, document_id=arrived.document_id)
 
-    def _write(self, stage: Path, received: Received) -> None:
-        self._disk.remove(stage)
-        self._disk.make(stage)
+    def _write(self, stage: Path, received: Received, beside: list[Path]) -> None:
         files = stage / FILES
+        self._disk.remove(files)
         self._disk.make(files)
-        saved = save_received(files, received, self._client.attachments(received))
+        saved: Json = {**save_received(files, received, self._client.attachments(received))}
+        for path in beside:
+            folder = files / "attachments"
+            folder.mkdir(exist_ok=True)
+            place = next(p for name in names_like(path.name) if not (p := folder / name).exists())
+            place.hardlink_to(path)  # after a crash before the record, the next try finds it where it was
+            saved["attachments"].append(str(place))
         note = {"agency": self._client.profile.agency, **shapes.received(received, _relative(saved, files))}
         self._disk.write(files / NOTE, _dump(note))
         self._disk.settle(files)

@@ -9,7 +9,7 @@ says no: the document goes to failed/ with the reason.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -32,7 +32,7 @@ from lienthong_client.agent.status import Status
 from lienthong_client.agent.webhooks import Webhooks
 from lienthong_client.cli import shapes
 from lienthong_client.client import AgencyClient
-from lienthong_client.compose import Draft, find_priority, read_files
+from lienthong_client.compose import BigFile, File, find_priority, read_files
 from lienthong_client.errors import Misuse, Unproven, Unreachable
 from lienthong_client.profile import ProfileError
 from lienthong_client.results import Accepted
@@ -50,6 +50,7 @@ class _Waiting:
     lane: Lane
     failures: int = 0
     due: float = 0.0
+    beside: list[BigFile] | None = None  #: files that travel beside the package, once looked at
 
 
 @dataclass(slots=True)
@@ -198,17 +199,28 @@ class Sender:
         package = read_package(parse(signed if signed is not None else data))
         return job.prepare(self._disk, signed, package.lane)
 
-    async def _prepare_letter(self, job: Job) -> jobs.Prepared:
-        def read() -> Draft:
-            letter = read_letter(job.main.read_bytes())
-            files = read_files([job.source(file) for file in job.files[1:]])
-            return letter.draft(files, self._client.profile.sender)
+    async def _prepare_letter(self, waiting: _Waiting) -> jobs.Prepared:
+        """Signed bytes, once; and the files that travel beside them at the hub, looked after before each submission.
 
-        draft = await asyncio.to_thread(read)
-        await self._client.upload_all(draft.files)
-        signed = await self._client.compose(draft)
-        lane = read_package(parse(signed)).lane
-        return await asyncio.to_thread(job.prepare, self._disk, signed, lane)
+        The hub forgets uploads nobody submits, and it may have been away for days. Digests are kept in memory.
+        """
+        job = waiting.job
+        prepared = await asyncio.to_thread(lambda: job.prepared)
+        if prepared is None or waiting.beside is None:
+            files = await asyncio.to_thread(read_files, [job.source(file) for file in job.files[1:]])
+            waiting.beside = [file for file in files if isinstance(file, BigFile)]
+            if prepared is None:
+                prepared = await self._compose(job, files)
+        await self._client.upload_all(waiting.beside)
+        return prepared
+
+    async def _compose(self, job: Job, files: Sequence[File | BigFile]) -> jobs.Prepared:
+        def settle(signed: bytes) -> jobs.Prepared:
+            return job.prepare(self._disk, signed, read_package(parse(signed)).lane)
+
+        letter = await asyncio.to_thread(lambda: read_letter(job.main.read_bytes()))
+        signed = await self._client.compose(letter.draft(files, self._client.profile.sender))
+        return await asyncio.to_thread(settle, signed)
 
     # --- sending ----------------------------------------------------------------------------------------
 
@@ -226,7 +238,7 @@ class Sender:
             if self._pace.now() < waiting.due:
                 continue
             try:
-                await self._attempt(waiting.job)
+                await self._attempt(waiting)
             except Unreachable as error:
                 self._hub_away(row, error)
                 return
@@ -238,24 +250,25 @@ class Sender:
             else:
                 row.failures = 0
 
-    async def _attempt(self, job: Job) -> None:
+    async def _attempt(self, waiting: _Waiting) -> None:
         """Submit, or fail for good. Raises what may pass."""
+        job = waiting.job
         if await asyncio.to_thread(lambda: job.result) is not None:
             await self._finish(job)
             return
         try:
-            await self._submit(job)
+            await self._submit(waiting)
         except Refusal as refusal:
             if refusal.code in HUB_WIDE or refusal.retryable or isinstance(refusal, Unproven | ProfileError):
                 raise
             await self._fail(job, refusal)
 
-    async def _submit(self, job: Job) -> None:
-        prepared = await asyncio.to_thread(lambda: job.prepared)
-        if prepared is None and job.kind is Kind.LETTER:
-            prepared = await self._prepare_letter(job)
-        elif prepared is None:
-            prepared = await asyncio.to_thread(self._prepare_edxml, job)
+    async def _submit(self, waiting: _Waiting) -> None:
+        job = waiting.job
+        if job.kind is Kind.LETTER:
+            prepared = await self._prepare_letter(waiting)
+        else:
+            prepared = await asyncio.to_thread(lambda: job.prepared or self._prepare_edxml(job))
         accepted = await self._client.submit(job.folder / prepared.file)
         self._status.hub_answered()
         await self._succeed(job, accepted)

@@ -19,6 +19,7 @@ from lienthong.signing.verify import verify_record
 from lienthong.transit import records
 from lienthong_client.agent import Agent, AgentSettings
 from lienthong_client.agent.disk import Disk
+from lienthong_client.results import Received
 from tests.fakes.agent import FailingDisk, JumpingPace, PowerCut
 from tests.fakes.exchange import FakeExchange, Stored
 from tests.pki.world import World
@@ -246,4 +247,36 @@ async def test_renewed_revocation_list_is_read_without_a_restart(
     assert caught.value.code is Code.REVOCATION_UNKNOWN
     lists[0].write_bytes(renewed[0])
     await agent.receiver.receive(stored.deliveries[RECIPIENT])
+    assert stored.handovers
+
+
+async def test_files_beside_the_package_come_along_and_survive_a_crash(
+    office: Office, hub: FakeExchange, now_world: World
+) -> None:
+    """What was downloaded stays for the next start; the inbox gets it with the rest, under a name of its own."""
+    stored = hub.put(now_world.signed(SENDER, [RECIPIENT]))
+    asked: list[bool] = []
+
+    def client_of(agent: Agent) -> Agent:
+        def write(folder: Path) -> list[Path]:
+            folder.mkdir(exist_ok=True)
+            path = folder / "212_UBND-VX.pdf"
+            asked.append(path.exists())
+            path.write_bytes(b"%PDF big")
+            return [path]
+
+        async def download(received: Received, folder: Path, **options: Any) -> list[Path]:
+            return write(folder)
+
+        agent.client.download = download  # type: ignore[method-assign]
+        return agent
+
+    with pytest.raises(PowerCut):
+        await office.work(client_of(office.agent(FailingDisk(5))))
+    await office.work(client_of(office.agent()))
+    assert asked == [False, True]
+    attachments = office.root / "inbox/2026-03-02 H48.31.05 212-UBND-VX/attachments"
+    assert (attachments / "212_UBND-VX (2).pdf").read_bytes() == b"%PDF big"
+    note = json.loads((attachments.parent / "delivery.json").read_bytes())
+    assert note["files"]["attachments"][1] == "attachments/212_UBND-VX (2).pdf"
     assert stored.handovers

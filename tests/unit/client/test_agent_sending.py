@@ -13,11 +13,15 @@ import pytest
 
 from lienthong.domain.document import Lane, OtherInfo, Priority
 from lienthong.domain.evidence import EvidenceKind
+from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
 from lienthong.signing.verify import verify_record
 from lienthong.transit import records
 from lienthong_client.agent import Agent, AgentSettings
+from lienthong_client.agent import sender as sending
 from lienthong_client.agent.disk import Disk
+from lienthong_client.compose import read_files
+from lienthong_client.content import BigFile
 from lienthong_client.errors import Misuse
 from tests.fakes.agent import FailingDisk, JumpingPace, PowerCut
 from tests.fakes.exchange import FakeExchange
@@ -625,3 +629,30 @@ def test_paths_are_relative_to_the_settings(tmp_path: Path) -> None:
     (tmp_path / "agent.toml").write_text('folder = "office"\nprofile = "p/profile.toml"')
     settings = AgentSettings.load(tmp_path / "agent.toml")
     assert (settings.folder, settings.profile) == (tmp_path / "office", tmp_path / "p/profile.toml")
+
+
+# --- files beside their package --------------------------------------------------------------------------
+
+
+async def test_big_files_of_a_letter_are_offered_again_before_each_submission(
+    office: Offices, hub: FakeExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub forgets uploads nobody submits; a document signed days ago must not fail for that."""
+    monkeypatch.setattr(sending, "read_files", lambda paths: read_files(paths, over=10))
+    ours = office()
+    offered: list[str] = []
+    ours.put("a.pdf", PDF)
+    ours.put("a.yaml", LETTER)
+    hub.failures["Submit"] = [Refusal(Code.REVOCATION_UNKNOWN)]
+    for _ in range(2):
+        agent = ours.agent()
+
+        async def upload(file: BigFile, **options: Any) -> None:
+            offered.append(file.sha256)
+
+        agent.client.upload = upload  # type: ignore[method-assign]
+        await ours.work(agent)
+        ours.pace.jump(seconds=60)
+    assert offered == [sha256_hex(PDF)] * 2
+    (stored,) = hub.documents.values()
+    assert stored.package.manifest[0].external is not None

@@ -47,12 +47,17 @@ def test_a_newer_hubs_code_stays_visible() -> None:
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(grpc.StatusCode.PERMISSION_DENIED, Code.NOT_PERMITTED), (grpc.StatusCode.INTERNAL, Code.INTERNAL)],
+    [(grpc.StatusCode.PERMISSION_DENIED, Code.NOT_PERMITTED), (grpc.StatusCode.NOT_FOUND, Code.NOT_FOUND)],
 )
 def test_plain_statuses_become_refusals(status: grpc.StatusCode, code: Code) -> None:
     back = from_rpc_error(rpc_error(status, "no"), "h:1")
     assert isinstance(back, Refusal)
     assert back.code is code
+
+
+def test_internal_error_of_the_library_is_a_call_that_was_cut_off() -> None:
+    back = from_rpc_error(rpc_error(grpc.StatusCode.INTERNAL, "Internal error from Core"), "h:1")
+    assert isinstance(back, Unreachable)
 
 
 def test_details_that_are_rubbish_do_not_fault() -> None:
