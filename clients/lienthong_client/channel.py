@@ -11,7 +11,14 @@ from typing import Any, TypeVar
 
 import grpc
 
-from lienthong.api.v1 import content_pb2_grpc, directory_pb2_grpc, exchange_pb2_grpc, receipts_pb2_grpc
+from lienthong.api.v1 import (
+    business_pb2_grpc,
+    check_pb2_grpc,
+    content_pb2_grpc,
+    directory_pb2_grpc,
+    exchange_pb2_grpc,
+    receipts_pb2_grpc,
+)
 from lienthong_client.errors import Unreachable, from_rpc_error
 from lienthong_client.profile import Profile
 
@@ -44,6 +51,8 @@ class Connection:
         self._directory: Any = None
         self._content: Any = None
         self._receipts: Any = None
+        self._check: Any = None
+        self._business: Any = None
 
     @property
     def exchange(self) -> Any:  # noqa: ANN401 - generated stubs are untyped
@@ -68,6 +77,18 @@ class Connection:
         """The ReceiptService stub."""
         self._open()
         return self._receipts
+
+    @property
+    def business(self) -> Any:  # noqa: ANN401
+        """The BusinessService stub."""
+        self._open()
+        return self._business
+
+    @property
+    def check(self) -> Any:  # noqa: ANN401
+        """The CheckService stub."""
+        self._open()
+        return self._check
 
     async def close(self) -> None:
         """Close the channel; running calls are cancelled."""
@@ -122,9 +143,11 @@ class Connection:
     def _open(self) -> grpc.aio.Channel:
         if self._channel is None:
             self._channel = _secure_channel(self._profile)
+            self._check = check_pb2_grpc.CheckServiceStub(self._channel)  # type: ignore[no-untyped-call]
             self._content = content_pb2_grpc.ContentServiceStub(self._channel)  # type: ignore[no-untyped-call]
             self._exchange = exchange_pb2_grpc.ExchangeServiceStub(self._channel)  # type: ignore[no-untyped-call]
             self._directory = directory_pb2_grpc.DirectoryServiceStub(self._channel)  # type: ignore[no-untyped-call]
+            self._business = business_pb2_grpc.BusinessServiceStub(self._channel)  # type: ignore[no-untyped-call]
             self._receipts = receipts_pb2_grpc.ReceiptServiceStub(self._channel)  # type: ignore[no-untyped-call]
         return self._channel
 

@@ -36,7 +36,8 @@ from lienthong.errors import Code, Language, Refusal
 from lienthong.signing.keys import SigningKey
 from lienthong.signing.sign import sign_package, sign_record
 from lienthong.transit import records
-from lienthong_client import mapping
+from lienthong_client import mapping, mapping_business
+from lienthong_client.business import BusinessCalls
 from lienthong_client.channel import Connection
 from lienthong_client.compose import Draft, File, compose, province_name
 from lienthong_client.content import BigFile, download_content, external_entries, upload_content
@@ -71,7 +72,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class AgencyClient:
+class AgencyClient(BusinessCalls):
     """An agency's connection to the hub. An async context manager; one instance serves many tasks of one loop.
 
     `retry`: how calls that may be repeated are repeated. `connect_timeout`: seconds until a silent network counts
@@ -158,6 +159,7 @@ class AgencyClient:
             acceptance=accepted,
             acceptance_xml=response.submission_acceptance,
             repeated=response.repeated_submission,
+            warnings=tuple(mapping_business.to_warning(warning) for warning in response.warnings),
         )
 
     async def compose(self, draft: Draft) -> bytes:

@@ -21,6 +21,7 @@ from pathlib import Path
 from lienthong.domain.agency import Agency
 from lienthong.domain.document import (
     Attachment,
+    Business,
     Document,
     DocumentType,
     ManifestEntry,
@@ -121,6 +122,7 @@ class Draft:
     signer: str | None = None
     position: str | None = None
     competence: str | None = None
+    business: Business | None = None  #: what it does to a document sent before; see `AgencyClient.update`
 
 
 def compose(
@@ -153,6 +155,7 @@ def compose(
         other=OtherInfo(priority=draft.priority),
         to_places=tuple(recipient.name for recipient in recipients),
         steering_type=0,
+        business=draft.business or Business(),
         traces=(TraceHeader(organ_id=sender.code, timestamp=now.replace(microsecond=0)),),
         manifest=tuple(
             _entry(file, attachment) for file, attachment in zip(draft.files, carried, strict=True)

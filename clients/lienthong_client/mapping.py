@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from lienthong.api.v1 import common_pb2, exchange_pb2, receipts_pb2
+from lienthong.api.v1 import business_pb2, common_pb2, exchange_pb2, receipts_pb2
 from lienthong.domain.agency import Agency, AgencyStatus, Environment
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.evidence import EvidenceKind, Verdict
+from lienthong_client.mapping_business import to_request, to_status
 from lienthong_client.results import (
     Delivery,
     DocumentSummary,
@@ -21,13 +20,8 @@ from lienthong_client.results import (
     RecipientResult,
     Tracking,
 )
-
-
-def to_time(stamp: Timestamp) -> datetime | None:
-    """None for an absent (zero) timestamp."""
-    if stamp.seconds == 0 and stamp.nanos == 0:
-        return None
-    return stamp.ToDatetime(tzinfo=UTC)
+from lienthong_client.results_business import Change
+from lienthong_client.stamps import to_time as to_time
 
 
 def to_error(error: common_pb2.RecipientError) -> RecipientError | None:
@@ -99,6 +93,24 @@ def _to_delivery(delivery: common_pb2.Delivery) -> Delivery:
         handed_over_at=to_time(delivery.handed_over_at),
         expires_at=to_time(delivery.expires_at),
         receipt_due_at=to_time(delivery.receipt_due_at),
+        statuses=tuple(to_status(entry) for entry in delivery.statuses),
+        requests=tuple(to_request(request) for request in delivery.requests),
+        reason=delivery.reason or None,
+        node=delivery.node or None,
+    )
+
+
+def to_change(response: business_pb2.WatchChangesResponse) -> Change:
+    """One change of the stream."""
+    change = response.change
+    return Change(
+        place=response.place,
+        at=to_time(change.at),
+        kind=change.kind,
+        value=change.value,
+        detail=change.detail or None,
+        document=to_summary(change.document),
+        delivery=_to_delivery(change.delivery),
     )
 
 

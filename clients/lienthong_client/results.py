@@ -11,6 +11,7 @@ from lienthong.domain.document import Package
 from lienthong.domain.evidence import EvidenceKind, SubmissionAcceptance, Verdict
 from lienthong.signing.verify import VerifiedDocument
 from lienthong_client.proof import Proof
+from lienthong_client.results_business import DeliveryRequest, StatusEntry, Warning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class Accepted:
     acceptance: SubmissionAcceptance  #: what the hub signed
     acceptance_xml: bytes = field(repr=False)  #: the signed evidence: keep it
     repeated: bool = False  #: the hub had these bytes already
+    warnings: tuple[Warning, ...] = ()  #: what to know of it; it is carried all the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,10 @@ class Delivery:
     handed_over_at: datetime | None
     expires_at: datetime | None = None  #: when it ends, if it has not ended until then
     receipt_due_at: datetime | None = None  #: until when its recipient should receive it
+    statuses: tuple[StatusEntry, ...] = ()  #: what was said of it, in order
+    requests: tuple[DeliveryRequest, ...] = ()  #: what its sender asked about it later
+    reason: str | None = None  #: why it was withdrawn, refused or expired
+    node: str | None = None  #: the last node that had it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
