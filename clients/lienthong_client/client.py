@@ -39,6 +39,7 @@ from lienthong.transit import records
 from lienthong_client import mapping, mapping_business
 from lienthong_client.business import BusinessCalls
 from lienthong_client.channel import Connection
+from lienthong_client.check import Checked, check_upload
 from lienthong_client.compose import Draft, File, compose, province_name
 from lienthong_client.content import BigFile, download_content, external_entries, upload_content
 from lienthong_client.errors import Unproven
@@ -161,6 +162,11 @@ class AgencyClient(BusinessCalls):
             repeated=response.repeated_submission,
             warnings=tuple(mapping_business.to_warning(warning) for warning in response.warnings),
         )
+
+    async def check(self, document: bytes | Path, *, on_progress: Progress | None = None) -> Checked:
+        """What the hub would say to this document, signed or not yet, and whom it would reach; nothing is sent."""
+        data = document if isinstance(document, bytes) else await asyncio.to_thread(document.read_bytes)
+        return await self._retry.run(lambda: check_upload(self._connection, data, on_progress))
 
     async def compose(self, draft: Draft) -> bytes:
         """A whole signed document out of a draft; names come from the directory. Nothing is sent."""

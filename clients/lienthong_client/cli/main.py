@@ -15,6 +15,7 @@ from lienthong_client.cli import (
     ack,
     agencies,
     agent,
+    check,
     evidence,
     fetch,
     inbox,
@@ -96,6 +97,7 @@ def program(
 
 app.command("sign", epilog=fold(sign.EPILOG))(sign.sign)
 app.command("submit", epilog=fold(submit.EPILOG))(submit.submit)
+app.command("check", epilog=fold(check.EPILOG))(check.check)
 app.command("send", cls=ListCommand, epilog=fold(send.EPILOG))(send.send)
 app.command("inbox", epilog=fold(inbox.EPILOG))(inbox.inbox)
 app.command("fetch", epilog=fold(fetch.EPILOG))(fetch.fetch)

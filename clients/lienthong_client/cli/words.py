@@ -26,6 +26,16 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "The hub had these very bytes already; this is its first answer",
         "Hub đã có gói tin này từ trước; đây là trả lời lần đầu",
     ),
+    "check_clean": ("The hub would take it, for every recipient", "Hub sẽ tiếp nhận, chuyển được đến mọi nơi nhận"),
+    "check_partly": (
+        "The hub would take it, but not for every recipient",
+        "Hub sẽ tiếp nhận, nhưng có nơi nhận không chuyển được",
+    ),
+    "check_refused": ("The hub would refuse it", "Hub sẽ từ chối"),
+    "check_no_trust": (
+        "No profile was found: the signature is not verified",
+        "Không tìm thấy profile: chưa kiểm tra chữ ký",
+    ),
     "document": ("Document", "Văn bản"),
     "recipients": ("Recipients", "Nơi nhận"),
     "receipt": ("Receipt", "Biên nhận"),

@@ -54,7 +54,8 @@ class Uploads:
         data = io.BytesIO()  # getvalue() below hands out its buffer without a copy
         actual = hashlib.sha256()
         try:
-            async with asyncio.timeout(self._limits.idle + size / self._limits.upload_rate):
+            # twice: a silent client is cut, with its own words, before a slow one is
+            async with asyncio.timeout(2 * self._limits.idle + size / self._limits.upload_rate):
                 async for request in requests:
                     chunk = self._chunk(request)
                     if data.tell() + len(chunk) > size:
