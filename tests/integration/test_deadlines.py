@@ -19,6 +19,7 @@ from lienthong.hub.receipt_port import OverdueKind
 from lienthong.hub.receipts import Receipts, Side
 from lienthong_client.proof import RecordTrust, verify_evidence
 from tests.services.linkage import OPERATOR, Linkage
+from tests.services.speaking import say
 
 COMMUNE, DISTRICT, DEPARTMENT, OTHER = "H48.31.05", "H48.31", "H48.11", "H48.33.02"
 S = DeliveryState
@@ -178,3 +179,16 @@ async def test_figures_of_the_month(linkage: Linkage) -> None:
     assert [r.agency for r in await receipts(linkage, 15).figures(linkage.caller(DISTRICT), month)] == [
         DISTRICT
     ]
+
+
+async def test_a_status_has_a_deadline_and_is_nobodys_duty(linkage: Linkage) -> None:
+    await linkage.relay()
+    sent = await linkage.submit(COMMUNE, [DEPARTMENT])
+    await linkage.receive(DEPARTMENT, sent.document.id)
+    said = await say(linkage, DEPARTMENT, COMMUNE, "03", sent.document.edxml_document_id)
+    row = await linkage.until(said.document.id, COMMUNE, S.CONSIGNED)
+    assert row.receipt_due_at is None
+    assert row.expires_at == Deadlines().expires_at(Priority.NORMAL, said.document.accepted_at)
+    found = await receipts(linkage, days=15).overdue(linkage.caller(COMMUNE), OverdueKind.LATE)
+    assert found == []
+    assert await expirer(linkage, days=60).expire() == 1
