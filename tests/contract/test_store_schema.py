@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from lienthong import store as stores
 from lienthong.domain.delivery import DeliveryState
 from lienthong.errors import HubFault
 from lienthong.hub.ports import Store
+from lienthong.hub.receipt_port import OverdueKind, OverdueQuery
 from lienthong.hub.rows import DocumentQuery, HeldKind, NewDocument
 from lienthong.store.database import open_engine
 from lienthong.store.tables import metadata
 from tests.contract.store_backends import REAL, any_url  # noqa: F401
-from tests.contract.store_suite import a_document, a_held, a_hop, after, an_event, consign
+from tests.contract.store_suite import a_consignment, a_document, a_held, a_hop, after, an_event, consign
 from tests.services import postgres
 
 TEXT_INDEX = "document_text", "ix_documents_folded"  # made by the migrations alone
@@ -122,6 +124,7 @@ async def test_no_query_reads_a_whole_table(tmp_path: Path) -> None:
     document = a_document("H48.11", "H48.02")
     await use_documents(store, document)
     await use_the_rest(store, document)
+    await use_receipts(store)
     sa.event.remove(store._db.engine, "before_cursor_execute", note)
 
     in_order_of_an_index = {  # read from its end until the page is full, never sorted
@@ -165,6 +168,19 @@ async def use_documents(store: Store, document: NewDocument) -> None:
         DocumentQuery(text="kinh phí", recipient="H48.11"),
     ):
         await store.documents(query)
+
+
+async def use_receipts(store: Store) -> None:
+    document = a_document("H48.11")
+    await store.accept(document)
+    consignment = replace(a_consignment("H48.11"), receipt_due_at=after(5))
+    await store.record_hop(a_hop(document, node="H48.11"), recipients=["H48.11"], consignment=consignment)
+    await store.expired(after(9), 5)
+    for kind in OverdueKind:
+        asked = OverdueQuery(kind=kind, at=after(9), since=after(0), after=document.deliveries[0].id)
+        for other in (asked, replace(asked, sender="H48"), replace(asked, recipient="H48.11")):
+            await store.overdue(other)
+    await store.figures(after(0), after(9), after(9))
 
 
 async def use_the_rest(store: Store, document: NewDocument) -> None:
