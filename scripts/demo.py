@@ -1,4 +1,4 @@
-"""What does Lienthong do? The story of two documents in a province of four tiers, on this machine, for real.
+"""What does Lienthong do? The story of a few documents in a province of four tiers, on this machine, for real.
 
 Starts `lienthong up` with the directory of Quảng Ngãi, then acts as the agencies' own systems through the client
 library: every document below is signed, carried over RabbitMQ, verified at every hop, fetched, verified again by
@@ -15,12 +15,14 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta, timezone
 from io import BytesIO
 from pathlib import Path
 
+import psutil
 import yaml
 from reportlab.pdfgen.canvas import Canvas
 from rich.console import Console
@@ -30,7 +32,9 @@ from rich.tree import Tree
 
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Priority
-from lienthong.domain.evidence import Verdict
+from lienthong.domain.evidence import ContentConsignmentFailure, EvidenceKind, Verdict
+from lienthong.edxml.reader import parse
+from lienthong.transit import records
 from lienthong_client import Accepted, AgencyClient, Delivery, Draft, File, Refusal, Tracking
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,8 +45,8 @@ COMMUNE = "H48.31.05"  # UBND xã Bình Thạnh
 DEPARTMENT = "H48.11"  # Sở Thông tin và Truyền thông
 NEIGHBOURS = ("H48.36.01", "H48.36.02")  # two communes of another district
 PROVINCE = "H48"
-READY_WITHIN = 90.0  # seconds
-ARRIVED_WITHIN = 60.0  # seconds
+READY_WITHIN = 180.0  # seconds, on a slow machine
+ARRIVED_WITHIN = 120.0  # seconds
 CLIENTS = 12  # agencies that fetch at the same time
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
@@ -99,6 +103,21 @@ class Province:
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
             await asyncio.wait_for(self._process.wait(), 30)
+
+    @contextmanager
+    def relays_held(self) -> Iterator[None]:
+        """The relay processes stopped in the middle of whatever they do, and let go again."""
+        if self._process is None:
+            raise DemoFailed("`lienthong up` was not started")
+        children = psutil.Process(self._process.pid).children(recursive=True)
+        relays = [child for child in children if "relay" in child.cmdline()]
+        for relay in relays:
+            relay.suspend()
+        try:
+            yield
+        finally:
+            for relay in relays:
+                relay.resume()
 
     def client(self, code: str) -> AgencyClient:
         """The agency's own client, from the profile `lienthong up` made for it."""
@@ -205,8 +224,85 @@ async def receive(province: Province, accepted: Accepted, recipients: Sequence[s
     console.print(f"   {len(recipients)} recipients fetched it, verified it themselves and signed a receipt")
 
 
-async def trace(province: Province, sender: str, accepted: Accepted, figures: Figures) -> Tracking:
-    """The sender's own view, counted into the figures."""
+async def clerks_answer(province: Province, report: Accepted) -> None:
+    """What the recipients' clerks say travels back as signed status packages, and the sender is told at once."""
+    console.print(
+        "\n[bold]5. The clerks answer[/]: the department registers the report, a commune refuses it"
+    )
+    seen: list[str] = []
+    async with province.client(COMMUNE) as sender, asyncio.timeout(ARRIVED_WITHIN):
+        changes = sender.watch_changes()
+        first = asyncio.ensure_future(anext(changes))
+        async with province.client(DEPARTMENT) as department:
+            await department.set_status(report.document_id, "03", description="Vào sổ văn bản đến, số đến 87")
+        async with province.client(NEIGHBOURS[1]) as neighbour:
+            await neighbour.set_status(report.document_id, "02", description="Gửi nhầm nơi nhận")
+        change = await first
+        while True:
+            if change.kind == "status" and change.document.document_id == report.document_id:
+                seen.append(change.value)
+                console.print(
+                    f"   pushed: {change.delivery.recipient_name}: [cyan]{change.value}[/] {change.detail or ''}"
+                )
+            if {"02", "03"} <= set(seen):
+                break
+            change = await anext(changes)
+        await changes.aclose()
+
+
+async def recall_in_transit(province: Province) -> Accepted:
+    """The commune takes a document back while the relays still have it: it never reaches the department."""
+    console.print(
+        "\n[bold]6. A recall on the way[/]: the relays are held for a moment, the commune changes its mind"
+    )
+    draft = Draft(to=(DEPARTMENT,), subject="Tờ trình (gửi nhầm)", code="07/TTr-UBND", type="TTr")
+    async with province.client(COMMUNE) as client:
+        with province.relays_held():
+            accepted = await client.send(draft)
+            recalled = await client.recall(accepted.document_id, "Nhầm phụ lục, sẽ gửi lại")
+        if [one.delivery.state for one in recalled] != [DeliveryState.WITHDRAWN]:
+            raise DemoFailed(f"the recall did not withdraw the document: {recalled}")
+        evidence = await client.evidence(accepted.document_id)
+    proof = [item for item in evidence.items if item.kind is EvidenceKind.CONTENT_CONSIGNMENT_FAILURE]
+    if not proof:
+        raise DemoFailed("no evidence tells that the document was stopped")
+    failure = records.read(parse(proof[-1].xml))
+    if not isinstance(failure, ContentConsignmentFailure):
+        raise DemoFailed("the evidence is of another kind")
+    console.print(
+        f"   withdrawn before it arrived; signed evidence: stopped at [cyan]{failure.node}[/], {failure.reason}"
+    )
+    return accepted
+
+
+async def update_of_the_report(province: Province, report: Accepted) -> Accepted:
+    """The report is corrected: an update package that names it, answered by the department."""
+    console.print("\n[bold]7. An update[/]: the commune corrects its report, the department agrees (15)")
+    corrected = File(name="05_BC-UBND.v2.signed.pdf", content=pdf("BAO CAO (sua)", ["So: 05/BC-UBND"]))
+    draft = Draft(
+        to=(DEPARTMENT,),
+        subject="Báo cáo kết quả gửi, nhận văn bản điện tử liên thông 4 cấp (đã sửa)",
+        code="05/BC-UBND",
+        type="BC",
+        files=(corrected,),
+    )
+    async with province.client(COMMUNE) as client:
+        update = await client.update(report.document_id, draft, "Sửa số liệu bảng 2")
+    await receive(province, update, (DEPARTMENT,))
+    async with province.client(DEPARTMENT) as department:
+        await department.set_status(report.document_id, "15", description="Đồng ý cập nhật")
+    return update
+
+
+async def trace(
+    province: Province,
+    sender: str,
+    accepted: Accepted,
+    figures: Figures,
+    *,
+    wanted: DeliveryState = DeliveryState.HANDED_OVER,
+) -> Tracking:
+    """The sender's own view, counted into the figures; a delivery that ended otherwise than `wanted` has failed."""
     async with province.client(sender) as client:
         tracking = await client.track(accepted.document_id)
     figures.documents += 1
@@ -214,9 +310,8 @@ async def trace(province: Province, sender: str, accepted: Accepted, figures: Fi
     figures.hops += sum(verdict is Verdict.PASSED for verdict in nodes.values())
     figures.failed += sum(verdict is not Verdict.PASSED for verdict in nodes.values())
     for delivery in tracking.deliveries:
-        done = delivery.state is DeliveryState.HANDED_OVER
-        figures.handed_over += done
-        figures.failed += not done
+        figures.handed_over += delivery.state is DeliveryState.HANDED_OVER
+        figures.failed += delivery.state is not wanted
     return tracking
 
 
@@ -231,7 +326,8 @@ def show_trace(tracking: Tracking) -> None:
 
 def add_delivery(tree: Tree, delivery: Delivery) -> None:
     """One recipient's branch."""
-    branch = tree.add(f"{delivery.recipient} {delivery.recipient_name}: [green]{delivery.state}[/]")
+    status = f", status {delivery.status}" if delivery.status else ""
+    branch = tree.add(f"{delivery.recipient} {delivery.recipient_name}: [green]{delivery.state}[/]{status}")
     for hop in delivery.hops:
         at = hop.received_at.astimezone(VIETNAM).strftime("%H:%M:%S.%f")[:-3] if hop.received_at else "?"
         branch.add(
@@ -281,8 +377,13 @@ async def story(state: Path) -> Figures:
         await forgery_is_refused(province)
         directive = await province_directs(province, communes)
         await receive(province, directive, communes)
-        console.print("\n[bold]5. Where each document is[/], as its sender sees it (times +07:00)")
+        await clerks_answer(province, report)
+        recalled = await recall_in_transit(province)
+        update = await update_of_the_report(province, report)
+        console.print("\n[bold]8. Where each document is[/], as its sender sees it (times +07:00)")
         show_trace(await trace(province, COMMUNE, report, figures))
+        show_trace(await trace(province, COMMUNE, recalled, figures, wanted=DeliveryState.WITHDRAWN))
+        show_trace(await trace(province, COMMUNE, update, figures))
         show_fan_out(await trace(province, PROVINCE, directive, figures))
     return figures
 
