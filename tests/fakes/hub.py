@@ -10,15 +10,18 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import date
 
 from lienthong.domain.agency import Agency, AgencyStatus, Directory, Environment
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.domain.ids import new_id, sha256_hex
+from lienthong.domain.lifecycle import Reform, ReformOrder
 from lienthong.errors import Code, Refusal
 from lienthong.hub.administration import DocumentView, HeldView, QueueView
 from lienthong.hub.application import Submission, Tracking
+from lienthong.hub.files import FileReport
 from lienthong.hub.identity import Caller
 from lienthong.hub.ports import QueueRow
 from lienthong.hub.rows import (
@@ -42,6 +45,7 @@ from tests.fakes.hub_rows import (
     held_row,
     hop_row,
 )
+from tests.fakes.register import FakeRegister
 
 RECIPIENT = "H48.02"
 CLOSED = "H48.40"
@@ -79,12 +83,20 @@ class _Failing:
             raise self.fails[method]
 
 
+class _NoFiles:
+    """In the place of `lienthong.hub.content.ContentDesk`."""
+
+    async def reports(self, document: DocumentRow) -> list[FileReport]:
+        return []
+
+
 class FakeHub(_Failing):
     """Stands in for `lienthong.hub.application.Hub`. Every package goes from its caller to `recipients`."""
 
     def __init__(self, *, max_package: int = 4_000_000) -> None:
         super().__init__()
         self.max_package = max_package
+        self.content = _NoFiles()
         self.directory = DIRECTORY
         self.callers: dict[str, Caller] = {}
         self.revoked: set[str] = set()
@@ -100,6 +112,7 @@ class FakeHub(_Failing):
         self.watch_changed = asyncio.Condition()
         self.fetch_closed = asyncio.Event()
         self.piece = 700_000  # bytes per piece of a fetch
+        self.register = FakeRegister(lambda: self.directory)
 
     # --- for tests --------------------------------------------------------------------------------------
 
@@ -344,7 +357,7 @@ class FakeAdministration(_Failing):
         yield "evidence/002-empty.xml", b""
 
     async def agencies(
-        self, caller: Caller, *, text: str, tier: str, include_test: bool
+        self, caller: Caller, *, text: str, tier: str, include_test: bool, on: date | None = None
     ) -> tuple[list[Agency], int]:
         self._ask("agencies", caller, text, tier, include_test)
         return [each for each in self.hub.directory if not tier or each.tier == tier], self.agencies_version
@@ -353,6 +366,14 @@ class FakeAdministration(_Failing):
         self._ask("put_agencies", caller, tuple(agencies), reason)
         self.agencies_version += 1
         return self.agencies_version
+
+    async def reform(
+        self, caller: Caller, order: ReformOrder, reason: str, *, dry_run: bool = False
+    ) -> tuple[list[Agency], int]:
+        self._ask("reform", caller, order, reason, dry_run)
+        changed = Reform(self.hub.directory, NOW.date()).carry_out(order)
+        self.agencies_version += not dry_run
+        return changed, self.agencies_version
 
     async def close_agency(self, caller: Caller, code: str, successors: Sequence[str], reason: str) -> Agency:
         self._ask("close_agency", caller, code, tuple(successors), reason)

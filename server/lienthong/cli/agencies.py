@@ -10,12 +10,15 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from lienthong.api.v1 import admin_pb2, common_pb2
-from lienthong.cli import output
+from lienthong.api.v1 import admin_pb2, common_pb2, directory_pb2
+from lienthong.cli import output, reforms
 from lienthong.cli.operator import Operator, command, group
-from lienthong.domain.agency import Agency, AgencyStatus, Environment
+from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Directory, Environment
+from lienthong.domain.directory_csv import read_csv, write_csv
 from lienthong.domain.directory_file import check_code, read_agencies, write_agencies
+from lienthong.domain.lifecycle import Reform
 from lienthong.errors import Code, Refusal
+from lienthong.rpc.mapping import agency as to_message
 
 BATCH = 1_000  # agencies per call of an import: well under the hub's bound of 1 MiB per message
 
@@ -60,9 +63,11 @@ def _agencies(app: typer.Typer) -> None:
         text: Annotated[list[str] | None, typer.Argument(help="Part of a code, or words of a name.")] = None,
         tier: Annotated[str, typer.Option(help="Only this tier, as the directory names it.")] = "",
         test: Annotated[bool, typer.Option("--test", help="Test agencies too.")] = False,
+        on: Annotated[str, typer.Option(help="As the directory stands that day.", metavar="DATE")] = "",
     ) -> None:
-        """List agencies."""
-        request = admin_pb2.ListAgenciesRequest(text=" ".join(text or ()), tier=tier, include_test=test)
+        """List agencies as they stand today, or on another day."""
+        words = " ".join(text or ())
+        request = admin_pb2.ListAgenciesRequest(text=words, tier=tier, include_test=test, on=on)
         answer = await operator.ask(operator.stub.ListAgencies, request)
         operator.show(answer.agencies, AGENCY_COLUMNS, nothing="No agency matches.")
 
@@ -100,33 +105,31 @@ def _agencies(app: typer.Typer) -> None:
         answer = await operator.ask(operator.stub.PutAgencies, request)
         operator.done(answer, f"{code} is in the directory (version {answer.version}).")
 
+    reforms.register(app, AGENCY_COLUMNS)
+
     @command(
         app,
-        "close",
-        examples="lienthong agencies close H48.31 --successor H48.31.05 --reason 'NQ 1677/NQ-UBTVQH15'",
+        "import",
+        examples="lienthong agencies import quang-ngai.yaml --reason 'QĐ 12/2020'\n"
+        "lienthong agencies import two-tier.csv --on 2025-07-01 --reason 'NQ 1677/NQ-UBTVQH15'",
     )
-    async def _close(
-        operator: Operator,
-        code: CodeArgument,
-        reason: ReasonOption,
-        successor: Annotated[list[str] | None, typer.Option(help="Who follows; may be repeated.")] = None,
-    ) -> None:
-        """Close an agency: who writes to it is told its successors. Its code is never used again."""
-        request = admin_pb2.CloseAgencyRequest(code=code, successors=successor or (), reason=reason)
-        answer = await operator.ask(operator.stub.CloseAgency, request)
-        followed = ", ".join(answer.agency.successors) or "nobody"
-        operator.done(answer.agency, f"{answer.agency.code} is closed; it is followed by {followed}.")
-
-    @command(app, "import", examples="lienthong agencies import quang-ngai.yaml --reason 'QĐ 12/2020'")
     async def _import(
         operator: Operator,
         file: Annotated[
-            Path, typer.Argument(metavar="FILE", help="Directory file (YAML).", exists=True, dir_okay=False)
+            Path,
+            typer.Argument(metavar="FILE", help="Directory file, YAML or CSV.", exists=True, dir_okay=False),
         ],
         reason: ReasonOption = "import of a directory file",
+        on: Annotated[
+            str, typer.Option(help="The directory becomes what the file says on that day.", metavar="DATE")
+        ] = "",
     ) -> None:
         """Add or replace every agency of a file. The file may be a part of the directory; nothing is removed."""
-        agencies = parents_first(read_agencies(file.read_text("utf-8")))
+        agencies = parents_first(read_file(file))
+        if on:
+            present, _ = await everything(operator)
+            day = _date(on) or reforms.today()
+            agencies = parents_first(Reform(Directory.of(present), reforms.today()).follow(agencies, on=day))
         answer = admin_pb2.PutAgenciesResponse()
         for start in range(0, len(agencies), BATCH):
             batch = [to_message(agency) for agency in agencies[start : start + BATCH]]
@@ -134,15 +137,38 @@ def _agencies(app: typer.Typer) -> None:
             answer = await operator.ask(operator.stub.PutAgencies, request)
         operator.done(answer, f"{len(agencies)} agencies imported (directory version {answer.version}).")
 
-    @command(app, "export", examples="lienthong agencies export > directory.yaml")
-    async def _export(operator: Operator) -> None:
-        """Print the whole directory as a directory file, or with --json one agency per line."""
-        request = admin_pb2.ListAgenciesRequest(include_test=True)
-        answer = await operator.ask(operator.stub.ListAgencies, request)
+    @command(
+        app,
+        "export",
+        examples="lienthong agencies export > directory.yaml\nlienthong agencies export --csv > directory.csv",
+    )
+    async def _export(
+        operator: Operator,
+        as_csv: Annotated[bool, typer.Option("--csv", help="A table instead of YAML.")] = False,
+    ) -> None:
+        """Print the whole directory with all its days as a directory file, or with --json one agency per line."""
+        agencies, _ = await everything(operator)
         if operator.as_json:
-            operator.show(answer.agencies, AGENCY_COLUMNS, nothing="")
+            operator.show([to_message(agency) for agency in agencies], AGENCY_COLUMNS, nothing="")
         else:
-            typer.echo(write_agencies(map(from_message, answer.agencies)), nl=False)
+            typer.echo(write_csv(agencies) if as_csv else write_agencies(agencies), nl=False)
+
+
+async def everything(operator: Operator) -> tuple[list[Agency], int]:
+    """The directory as it is written, with its version."""
+    agencies: list[Agency] = []
+    version = 0
+    request = directory_pb2.SyncAgenciesRequest()
+    async for part in operator.stream(operator.directory.SyncAgencies, request):
+        agencies.extend(map(from_message, part.agencies))
+        version = part.version
+    return agencies, version
+
+
+def read_file(file: Path) -> tuple[Agency, ...]:
+    """The agencies of a directory file; its name says whether it is a table."""
+    text = file.read_text("utf-8-sig")
+    return read_csv(text) if file.suffix.lower() in (".csv", ".tsv", ".txt") else read_agencies(text)
 
 
 def _certificates(app: typer.Typer) -> None:
@@ -217,22 +243,6 @@ def parents_first(agencies: Sequence[Agency]) -> list[Agency]:
     return list(placed.values())
 
 
-def to_message(agency: Agency) -> common_pb2.Agency:
-    """An agency as the hub takes it."""
-    return common_pb2.Agency(
-        code=agency.code,
-        name=agency.name,
-        tier=agency.tier,
-        parent=agency.parent or "",
-        aliases=agency.aliases,
-        status=agency.status.value,
-        successors=agency.successors,
-        valid_from=agency.valid_from.isoformat() if agency.valid_from else "",
-        valid_to=agency.valid_to.isoformat() if agency.valid_to else "",
-        environment=agency.environment.value,
-    )
-
-
 def from_message(message: common_pb2.Agency) -> Agency:
     """An agency as the hub gave it."""
     return Agency(
@@ -246,6 +256,17 @@ def from_message(message: common_pb2.Agency) -> Agency:
         valid_from=_date(message.valid_from),
         valid_to=_date(message.valid_to),
         environment=Environment(message.environment),
+        changes=tuple(map(_change, message.changes)),
+    )
+
+
+def _change(message: common_pb2.AgencyChange) -> DatedChange:
+    return DatedChange(
+        on=date.fromisoformat(message.on),
+        name=message.name or None,
+        tier=message.tier or None,
+        parent=message.parent or None,
+        status=AgencyStatus(message.status) if message.status else None,
     )
 
 

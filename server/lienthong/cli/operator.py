@@ -25,7 +25,7 @@ from google.rpc import error_details_pb2, status_pb2
 from rich.console import Console
 from rich.markup import escape
 
-from lienthong.api.v1 import admin_pb2_grpc
+from lienthong.api.v1 import admin_pb2_grpc, directory_pb2_grpc
 from lienthong.cli import output
 from lienthong.cli.state import operator_profile
 from lienthong.errors import Code, Language, Refusal
@@ -84,10 +84,11 @@ class Answered(Refusal):
 
 
 class Operator:
-    """A connection to the hub's AdminService."""
+    """A connection to the hub's AdminService and DirectoryService."""
 
     def __init__(self, channel: grpc.aio.Channel, address: str, *, as_json: bool) -> None:
         self.stub = admin_pb2_grpc.AdminServiceStub(channel)  # type: ignore[no-untyped-call]
+        self.directory = directory_pb2_grpc.DirectoryServiceStub(channel)  # type: ignore[no-untyped-call]
         self.channel = channel
         self.address = address
         self.as_json = as_json

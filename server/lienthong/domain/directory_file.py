@@ -63,7 +63,11 @@ def read_agencies(text: str) -> tuple[Agency, ...]:
         raise Refusal(
             Code.ARGUMENT_INVALID, field="directory", detail="the file must hold one key: `agencies:`, a list"
         )
-    entries = content["agencies"]
+    return read_entries(content["agencies"])
+
+
+def read_entries(entries: object) -> tuple[Agency, ...]:
+    """The agencies of a list of mappings, as files of any form hold them."""
     if not isinstance(entries, list) or not entries:
         raise Refusal(Code.ARGUMENT_INVALID, field="agencies", detail="must be a list with an entry or more")
     agencies = tuple(_agency(number, entry) for number, entry in enumerate(entries, start=1))

@@ -7,7 +7,8 @@ import json
 import re
 import zipfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,17 @@ import structlog
 from typer.testing import CliRunner
 
 from lienthong.cli.main import app
-from lienthong.domain.agency import Agency
+from lienthong.domain.agency import Agency, DatedChange
+from lienthong.domain.directory_csv import read_csv, write_csv
 from lienthong.domain.directory_file import read_agencies, write_agencies
+from lienthong.domain.lifecycle import ReformKind, ReformOrder
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.rows import DocumentQuery, HeldKind
 from tests.fakes.hub import FakeAdministration
 from tests.fakes.ports import free_port
 from tests.fakes.rpc import Running, serving
+
+COMMUNE, DISTRICT = "H48.31.05", "H48.31"
 
 
 @dataclass(frozen=True)
@@ -220,9 +225,74 @@ async def test_agencies_add_and_close(desk: Desk) -> None:
         await desk.run("agencies", "add", "../x", "--name", "a", "--tier", "b", "--reason", "c")
     ).code == 2
     closed = await desk.run(
-        "agencies", "close", "H48", "--successor", "H49", "--reason", "sáp nhập", "--json"
+        "agencies", "close", COMMUNE, "--successor", "H48", "--reason", "sáp nhập", "--json"
     )
-    assert (closed.rows[0]["status"], closed.rows[0]["successors"]) == ("closed", ["H49"])
+    assert (closed.rows[0]["status"], closed.rows[0]["successors"]) == ("closed", ["H48"])
+
+
+@pytest.mark.parametrize(
+    ("words", "order"),
+    [
+        (
+            ["close", COMMUNE, "--successor", "H48", "--on", "2030-07-01"],
+            ReformOrder(kind=ReformKind.CLOSE, codes=(COMMUNE,), into=("H48",), on=date(2030, 7, 1)),
+        ),
+        (
+            ["lock", COMMUNE, "--until", "2030-07-01"],
+            ReformOrder(kind=ReformKind.LOCK, codes=(COMMUNE,), until=date(2030, 7, 1)),
+        ),
+        (["unlock", COMMUNE], ReformOrder(kind=ReformKind.UNLOCK, codes=(COMMUNE,))),
+        (
+            ["merge", COMMUNE, "--into", DISTRICT, "--on", "2030-07-01"],
+            ReformOrder(kind=ReformKind.MERGE, codes=(COMMUNE,), into=(DISTRICT,), on=date(2030, 7, 1)),
+        ),
+        (
+            ["split", COMMUNE, "--into", DISTRICT, "--into", "H48"],
+            ReformOrder(kind=ReformKind.SPLIT, codes=(COMMUNE,), into=(DISTRICT, "H48")),
+        ),
+        (
+            ["move", COMMUNE, "--parent", "H48"],
+            ReformOrder(kind=ReformKind.MOVE, codes=(COMMUNE,), into=("H48",)),
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+async def test_agencies_are_reformed(desk: Desk, words: list[str], order: ReformOrder) -> None:
+    told = await desk.run("agencies", *words, "--reason", "NQ 1677", "--dry-run")
+    assert told.code == 0, told.err
+    assert COMMUNE in told.out
+    done = await desk.run("agencies", *words, "--reason", "NQ 1677")
+    assert done.code == 0, done.err
+    assert desk.asked["reform"] == [(order, "NQ 1677", True), (order, "NQ 1677", False)]
+    assert (await desk.run("agencies", *words)).code == 2
+
+
+async def test_groups_are_kept_and_shown(desk: Desk) -> None:
+    kept = await desk.run("agencies", "groups", "put", "ven-bien", "@communes:H48", DISTRICT)
+    assert kept.code == 0, kept.err
+    listed = await desk.run("agencies", "groups", "list", "--json")
+    assert [(row["name"], row["members"]) for row in listed.rows] == [
+        ("ven-bien", ["@communes:H48", DISTRICT])
+    ]
+    shown = await desk.run("agencies", "groups", "show", "@ven-bien", "--json")
+    assert {COMMUNE, DISTRICT} <= {row["code"] for row in shown.rows}
+    assert (await desk.run("agencies", "groups", "delete", "ven-bien")).code == 0
+    assert (await desk.run("agencies", "groups", "delete", "ven-bien")).code == 3
+
+
+async def test_a_table_is_exported_and_imported_for_a_day(desk: Desk) -> None:
+    exported = await desk.run("agencies", "export", "--csv")
+    assert read_csv(exported.out) == tuple(desk.hub.directory)
+    file = desk.folder / "d.csv"
+    moved = [replace(a, parent="H48") if a.code == COMMUNE else a for a in desk.hub.directory]
+    file.write_text("\ufeff" + write_csv(moved), "utf-8")
+    done = await desk.run("agencies", "import", str(file), "--on", "2099-07-01", "--reason", "hai cấp")
+    assert done.code == 0, done.err
+    [((agency,), _)] = desk.asked["put_agencies"]
+    assert (agency.code, agency.changes) == (
+        COMMUNE,
+        (DatedChange(on=date(2099, 7, 1), parent="H48"),),
+    )
 
 
 async def test_agencies_import_goes_parents_first_and_in_parts(
