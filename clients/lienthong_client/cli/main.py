@@ -20,11 +20,14 @@ from lienthong_client.cli import (
     fetch,
     inbox,
     late,
+    recall,
     send,
     sign,
+    status,
     submit,
     track,
     verify,
+    watch,
 )
 from lienthong_client.cli.output import Output
 from lienthong_client.cli.program import ListCommand, Program, fold
@@ -104,6 +107,9 @@ app.command("fetch", epilog=fold(fetch.EPILOG))(fetch.fetch)
 app.command("ack", epilog=fold(ack.EPILOG))(ack.ack)
 app.command("track", epilog=fold(track.EPILOG))(track.track)
 app.command("late", epilog=fold(late.EPILOG))(late.late)
+app.command("status", epilog=fold(status.EPILOG))(status.status)
+app.command("recall", cls=ListCommand, epilog=fold(recall.EPILOG))(recall.recall)
+app.command("watch", epilog=fold(watch.EPILOG))(watch.watch)
 app.command("verify", epilog=fold(verify.EPILOG))(verify.verify)
 app.command("evidence", epilog=fold(evidence.EPILOG))(evidence.evidence)
 app.command("agent", epilog=fold(agent.EPILOG))(agent.agent)

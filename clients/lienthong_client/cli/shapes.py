@@ -13,6 +13,7 @@ from lienthong.domain.document import Document
 from lienthong.domain.evidence import ContentConsignmentFailure
 from lienthong.errors import Language, Refusal
 from lienthong.signing.verdict import Report, Signer
+from lienthong_client.cli import shapes_business
 from lienthong_client.errors import Unreachable
 from lienthong_client.proof import Proof
 from lienthong_client.results import (
@@ -67,6 +68,7 @@ def submission(accepted: Accepted) -> Json:
         "recipients": recipients,
         "accepted_at": moment(accepted.acceptance.accepted_at),
         "repeated": accepted.repeated,
+        "warnings": [shapes_business.warning(warning) for warning in accepted.warnings],
     }
 
 
@@ -194,6 +196,7 @@ def _delivery(delivery: Delivery) -> Json:
         "handed_over_at": moment(delivery.handed_over_at),
         "expires_at": moment(delivery.expires_at),
         "receipt_due_at": moment(delivery.receipt_due_at),
+        **shapes_business.business(delivery),
     }
 
 

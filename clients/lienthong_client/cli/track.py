@@ -9,6 +9,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from lienthong_client.cli import shapes
+from lienthong_client.cli.history import history
 from lienthong_client.cli.output import Output, clean, local_time, styled
 from lienthong_client.cli.session import session_of
 from lienthong_client.results import Delivery, Hop, Tracking
@@ -45,6 +46,8 @@ def _tell(found: Tracking, output: Output) -> None:
         branch = tree.add(_headline(delivery, output))
         for hop in delivery.hops:
             branch.add(_hop(hop, output))
+        for line in history(delivery, output):
+            branch.add(line)
         if delivery.error is not None:
             branch.add(styled(f"{clean(delivery.error.message)} [{clean(delivery.error.code)}]", "FAILED"))
         elif not delivery.hops:

@@ -6,9 +6,11 @@ import os
 from typing import Final
 
 from lienthong.errors import Language
+from lienthong_client.cli.words_business import BUSINESS
 
 #: English, then Vietnamese
 _WORDS: Final[dict[str, tuple[str, str]]] = {
+    **BUSINESS,
     "error": ("Error", "Lỗi"),
     "field": ("Field", "Trường"),
     "remedy": ("What to do", "Cách xử lý"),

@@ -1,0 +1,36 @@
+"""What the program says of statuses, recalls and changes, in English and Vietnamese."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: English, then Vietnamese
+BUSINESS: Final[dict[str, tuple[str, str]]] = {
+    "warning": ("Note", "Lưu ý"),
+    "status_said": ("Said: {status}", "Đã gửi trạng thái: {status}"),
+    "said_late": ("known later already", "đến sau trạng thái mới hơn"),
+    "said_repeated": ("said before", "đã có trước đó"),
+    "recall_withdrawn": (
+        "stopped at {node}, at {at}; never handed over",
+        "đã chặn tại {node} lúc {at}; chưa giao",
+    ),
+    "recall_inbox": (
+        "taken out of the inbox at {at}; never handed over",
+        "đã rút khỏi hộp đến lúc {at}; chưa giao",
+    ),
+    "recall_asked": ("read already at {at}: its clerk is asked", "đã nhận lúc {at}: đã hỏi văn thư bên nhận"),
+    "recall_pending": ("being withdrawn", "đang rút lại"),
+    "recall_moot": ("had ended another way", "đã kết thúc trước đó"),
+    "recall_none": ("No recipient is left to recall it from.", "Không còn nơi nhận nào để thu hồi."),
+    "request_RECALL": ("recall", "thu hồi"),
+    "request_UPDATE": ("update", "cập nhật"),
+    "request_REPLACE": ("replacement", "thay thế"),
+    "request_PENDING": ("pending", "đang xử lý"),
+    "request_WITHDRAWN": ("withdrawn before hand-over", "đã rút trước khi giao"),
+    "request_ASKED": ("the clerk is asked", "chờ văn thư trả lời"),
+    "request_AGREED": ("agreed", "đồng ý"),
+    "request_DECLINED": ("declined", "từ chối"),
+    "request_SUPERSEDED": ("superseded", "đã bị thay thế"),
+    "request_MOOT": ("had ended another way", "đã kết thúc trước đó"),
+    "watching": ("Watching for changes; Ctrl+C ends.", "Đang theo dõi thay đổi; Ctrl+C để dừng."),
+}
