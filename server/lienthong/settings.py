@@ -126,6 +126,9 @@ class ContentSettings(_Section):
     """Bytes one agency may keep here that no accepted document names yet."""
     abandoned_after: Seconds = 604_800.0
     """Age in seconds at which an upload that did not go on, or that no document names, is deleted."""
+    pdf_signatures: Literal["report", "intact", "trusted"] = "report"
+    """Signatures inside PDFs: report: never block; intact: a broken one refuses the package; trusted: every PDF needs
+    one at least, and all must be intact and trusted."""
 
 
 class RelaySettings(_Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -17,7 +18,9 @@ from lienthong.edxml.writer import write
 from lienthong.errors import Code, Refusal
 from lienthong.hub.accept import Submission
 from lienthong.hub.content import ContentLimits, ContentState
+from lienthong.hub.files import PdfPolicy
 from lienthong.signing.sign import sign_package
+from tests.pki.pdf import plain_pdf, sign_pdf
 from tests.services.linkage import Linkage
 
 COMMUNE, DEPARTMENT, OTHER = "H48.31.05", "H48.11", "H48.33.02"
@@ -187,3 +190,37 @@ async def test_what_was_abandoned_or_never_named_is_collected(linkage: Linkage) 
     assert await linkage.contents.size(CONTENT.sha256) == len(BIG), "a document names it"
     assert await linkage.contents.size(sha256_hex(forgotten)) is None
     assert await linkage.contents.uploaded(COMMUNE, sha256_hex(cut)) == 0
+
+
+async def shown(linkage: Linkage, sent: Submission) -> list[tuple[str, bool, list[tuple[bool, bool]]]]:
+    return [
+        (
+            file.name,
+            file.external,
+            [(one.intact, one.trusted) for one in (file.pdf.signatures if file.pdf else ())],
+        )
+        for file in await linkage.hub.content.reports(sent.document)
+    ]
+
+
+async def test_signatures_inside_pdfs_are_reported_and_block_only_by_policy(linkage: Linkage) -> None:
+    pdf = await asyncio.to_thread(sign_pdf, plain_pdf(), linkage.world.key(COMMUNE), "Co quan")
+    broken = pdf.replace(b"ReportLab", b"REPORTLAB", 1)
+    for data in (pdf, broken):
+        await upload(linkage, COMMUNE, data)
+    good, bad = (
+        ExternalContent(sha256=sha256_hex(data), size=len(data), media_type="application/pdf")
+        for data in (pdf, broken)
+    )
+    sent = await submit(linkage, COMMUNE, DEPARTMENT, content=bad)
+    assert await shown(linkage, sent) == [("cv.pdf", False, []), ("Quy hoạch.pdf", True, [(False, False)])]
+    files = linkage.hub.content.files
+    files._policy = PdfPolicy.INTACT
+    refusal = await refused(submit(linkage, COMMUNE, DEPARTMENT, content=bad, code_number="5"))
+    assert (refusal.code, refusal.rule) == (Code.RULE_VIOLATED, "pdf-signatures")
+    assert (await shown(linkage, await submit(linkage, COMMUNE, DEPARTMENT, content=good, code_number="6")))[
+        1
+    ][2] == [(True, True)]
+    files._policy = PdfPolicy.TRUSTED
+    refusal = await refused(submit(linkage, COMMUNE, DEPARTMENT, content=good, code_number="7"))
+    assert refusal.rule == "pdf-signatures", "cv.pdf carries no signature"

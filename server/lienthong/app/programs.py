@@ -28,6 +28,7 @@ from lienthong.hub.administration import Administration
 from lienthong.hub.application import Hub
 from lienthong.hub.assembly import HubParts, assemble
 from lienthong.hub.content import ContentLimits
+from lienthong.hub.files import PdfPolicy
 from lienthong.hub.knowledge import Knowledge
 from lienthong.hub.ports import Blobs, Broker, Store
 from lienthong.hub.reconcile import Patience
@@ -72,6 +73,7 @@ def _assemble(
             max_pending=settings.content.max_pending,
             abandoned_after=settings.content.abandoned_after,
         ),
+        pdf_policy=PdfPolicy(settings.content.pdf_signatures),
         patience=Patience(
             every=settings.reconcile.every,
             unpublished_after=settings.reconcile.unpublished_after,

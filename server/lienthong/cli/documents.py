@@ -29,6 +29,13 @@ EVENT_COLUMNS: list[output.Column] = [
     ("DETAIL", lambda row: ", ".join(f"{key}={value}" for key, value in row["detail"].items())),
 ]
 
+FILE_COLUMNS: list[output.Column] = [
+    ("FILE", output.field("name")),
+    ("BYTES", output.field("size")),
+    ("WHERE", lambda row: "beside the package" if row["external"] else "in the package"),
+    ("SIGNED BY", lambda row: row["problem"] or ", ".join(_signed(one) for one in row["signatures"])),
+]
+
 DOCUMENT_COLUMNS: list[output.Column] = [
     ("DOCUMENT", output.field("document_id")),
     ("ACCEPTED", output.moment("accepted_at")),
@@ -163,9 +170,19 @@ def _documents(app: typer.Typer) -> None:
             return
         console = output.people()
         console.print(output.details(answer["document"], SUMMARY_COLUMNS))
-        for rows, columns in ((answer["deliveries"], DELIVERY_COLUMNS), (answer["events"], EVENT_COLUMNS)):
+        tables = (
+            (answer["deliveries"], DELIVERY_COLUMNS),
+            (answer["files"], FILE_COLUMNS),
+            (answer["events"], EVENT_COLUMNS),
+        )
+        for rows, columns in tables:
             console.print()
             console.print(output.table(rows, columns))
+
+
+def _signed(signature: dict[str, Any]) -> str:
+    state = "trusted" if signature["trusted"] else "intact" if signature["intact"] else "BROKEN"
+    return f"{signature['signer']} ({state})"
 
 
 def _evidence(app: typer.Typer) -> None:

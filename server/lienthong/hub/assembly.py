@@ -17,6 +17,7 @@ from lienthong.hub.deadletters import DeadLetters
 from lienthong.hub.dispatch import DEFAULT_INLINE_LIMIT, Dispatcher
 from lienthong.hub.expirer import Expirer
 from lienthong.hub.failure import Failures
+from lienthong.hub.files import PackageFiles, PdfPolicy
 from lienthong.hub.held import HeldMessages
 from lienthong.hub.inbox import Inbox
 from lienthong.hub.knowledge import Knowledge
@@ -65,6 +66,7 @@ def assemble(
     inline_limit: int = DEFAULT_INLINE_LIMIT,
     redirect_closed: bool = False,
     content_limits: ContentLimits = DEFAULT_CONTENT_LIMITS,
+    pdf_policy: PdfPolicy = PdfPolicy.REPORT,
     deadlines: Deadlines | None = None,
     expire_every: float = 30.0,
 ) -> HubParts:
@@ -75,7 +77,17 @@ def assemble(
     inbox = Inbox(store=store, blobs=blobs, verification=verification, clock=clock, broker=broker)
     failures = Failures(key)
     recalls = Recalls(store, broker, failures, clock)
-    content = ContentDesk(store=store, contents=contents, inbox=inbox, clock=clock, limits=content_limits)
+    files = PackageFiles(
+        blobs=blobs,
+        contents=contents,
+        trust=lambda: knowledge.now.trusts.agencies,
+        clock=clock,
+        limits=limits,
+        policy=pdf_policy,
+    )
+    content = ContentDesk(
+        store=store, contents=contents, files=files, inbox=inbox, clock=clock, limits=content_limits
+    )
     acceptance = Acceptance(
         store=store,
         blobs=blobs,

@@ -22,9 +22,11 @@ from lienthong.domain.document import Document, Package
 from lienthong.edxml.filetypes import HEAD, check_type
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.content_port import Contents, DocumentContent
+from lienthong.hub.files import FileReport, PackageFiles
 from lienthong.hub.identity import Caller
 from lienthong.hub.inbox import Inbox
 from lienthong.hub.ports import Clock, Store
+from lienthong.hub.rows import DocumentRow
 
 log = structlog.get_logger(__name__)
 
@@ -62,12 +64,14 @@ class ContentDesk:
         *,
         store: Store,
         contents: Contents,
+        files: PackageFiles,
         inbox: Inbox,
         clock: Clock,
         limits: ContentLimits = DEFAULT_CONTENT_LIMITS,
     ) -> None:
         self._store = store
         self._contents = contents
+        self.files = files  #: what a document's files are, and who signed the PDFs
         self._inbox = inbox
         self._clock = clock
         self._limits = limits
@@ -162,6 +166,10 @@ class ContentDesk:
     async def _head(self, sha256: str) -> bytes:
         async with aclosing(_generator(self._contents.stream(sha256, chunk=HEAD))) as pieces:
             return await anext(pieces, b"")
+
+    async def reports(self, document: DocumentRow) -> list[FileReport]:
+        """Every file of a document, for operators."""
+        return await self.files.reports(document, await self._store.contents(document.id))
 
     # --- out --------------------------------------------------------------------------------------------
 

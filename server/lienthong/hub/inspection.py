@@ -105,7 +105,7 @@ class Notes:
     """What was found so far. With `stop`, the first thing that stands against the package is raised instead."""
 
     def __init__(self, *, stop: bool) -> None:
-        self._stop = stop
+        self.stop = stop
         self.warnings: list[Finding] = []
         self.problems: list[Problem] = []
 
@@ -115,14 +115,14 @@ class Notes:
         try:
             yield
         except Refusal as refusal:
-            if self._stop:
+            if self.stop:
                 raise
             self.problems.append(Problem.of_refusal(name, refusal))
 
     def take(self, name: StepName, findings: Iterable[Finding]) -> None:
         """Note what rules found. Raises `Refusal` RULE_VIOLATED for the first that blocks, when `stop`."""
         for finding in findings:
-            if finding.blocking and self._stop:
+            if finding.blocking and self.stop:
                 raise refusal_of(finding)
             self.problems.append(Problem.of_finding(name, finding))
             if not finding.blocking:
@@ -180,7 +180,12 @@ class Inspection:
         with notes.step("sender"):  # (2)
             _check_open(case.directory, case.caller)
         with notes.step("content"):  # (3)
-            await self._content.require(case.sender, case.package)
+            beside = await self._content.require(case.sender, case.package)
+            files = self._content.files
+            everything = not notes.stop
+            notes.take(
+                "content", await files.findings(case.package, case.root, beside, everything=everything)
+            )
         return await self._recipients(case, notes)
 
     async def _recipients(self, case: Case, notes: Notes) -> Judged:

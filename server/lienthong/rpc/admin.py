@@ -17,6 +17,7 @@ from lienthong.hub.rows import CertificatePurpose, DocumentQuery, HeldKind
 from lienthong.rpc import arguments, mapping, mapping_admin
 from lienthong.rpc.call import Context, caller, current
 from lienthong.rpc.limits import FETCH_CHUNK
+from lienthong.rpc.mapping_files import file_report
 from lienthong.rpc.pipeline import closing
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             document=mapping.document(view.tracking.document, directory),
             deliveries=mapping.deliveries(view.tracking, directory, current().language),
             events=[mapping_admin.event(row) for row in view.events],
+            files=[file_report(one) for one in await self._hub.content.reports(view.tracking.document)],
         )
 
     async def ExportEvidence(

@@ -159,14 +159,58 @@ class GetDocumentRequest(_message.Message):
     def __init__(self, document: _Optional[str] = ...) -> None: ...
 
 class GetDocumentResponse(_message.Message):
-    __slots__ = ("document", "deliveries", "events")
+    __slots__ = ("document", "deliveries", "events", "files")
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     DELIVERIES_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
     document: _common_pb2.DocumentSummary
     deliveries: _containers.RepeatedCompositeFieldContainer[_common_pb2.Delivery]
     events: _containers.RepeatedCompositeFieldContainer[Event]
-    def __init__(self, document: _Optional[_Union[_common_pb2.DocumentSummary, _Mapping]] = ..., deliveries: _Optional[_Iterable[_Union[_common_pb2.Delivery, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
+    files: _containers.RepeatedCompositeFieldContainer[FileReport]
+    def __init__(self, document: _Optional[_Union[_common_pb2.DocumentSummary, _Mapping]] = ..., deliveries: _Optional[_Iterable[_Union[_common_pb2.Delivery, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., files: _Optional[_Iterable[_Union[FileReport, _Mapping]]] = ...) -> None: ...
+
+class FileReport(_message.Message):
+    __slots__ = ("name", "size", "sha256", "media_type", "external", "pdf", "signatures", "problem")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_TYPE_FIELD_NUMBER: _ClassVar[int]
+    EXTERNAL_FIELD_NUMBER: _ClassVar[int]
+    PDF_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURES_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    size: int
+    sha256: str
+    media_type: str
+    external: bool
+    pdf: bool
+    signatures: _containers.RepeatedCompositeFieldContainer[PdfSignature]
+    problem: str
+    def __init__(self, name: _Optional[str] = ..., size: _Optional[int] = ..., sha256: _Optional[str] = ..., media_type: _Optional[str] = ..., external: _Optional[bool] = ..., pdf: _Optional[bool] = ..., signatures: _Optional[_Iterable[_Union[PdfSignature, _Mapping]]] = ..., problem: _Optional[str] = ...) -> None: ...
+
+class PdfSignature(_message.Message):
+    __slots__ = ("field", "signer", "organization", "certificate_sha256", "signed_at", "intact", "trusted", "last", "problem")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    SIGNER_FIELD_NUMBER: _ClassVar[int]
+    ORGANIZATION_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_SHA256_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_AT_FIELD_NUMBER: _ClassVar[int]
+    INTACT_FIELD_NUMBER: _ClassVar[int]
+    TRUSTED_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    signer: str
+    organization: str
+    certificate_sha256: str
+    signed_at: _timestamp_pb2.Timestamp
+    intact: bool
+    trusted: bool
+    last: bool
+    problem: str
+    def __init__(self, field: _Optional[str] = ..., signer: _Optional[str] = ..., organization: _Optional[str] = ..., certificate_sha256: _Optional[str] = ..., signed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., intact: _Optional[bool] = ..., trusted: _Optional[bool] = ..., last: _Optional[bool] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class ExportEvidenceRequest(_message.Message):
     __slots__ = ("document",)
