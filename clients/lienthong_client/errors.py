@@ -16,7 +16,7 @@ _DETAILS_KEY = "grpc-status-details-bin"
 _DOMAIN = "lienthong"
 
 #: statuses of gRPC's own that still say whose fault it is; every other one means no hub answered. INTERNAL without
-#: our details is the library's own, of a call that was cut off
+#: our details is the library's own ("Internal error from Core"): the connection went away under a call
 _PLAIN = {
     grpc.StatusCode.INVALID_ARGUMENT: Code.ARGUMENT_INVALID,
     grpc.StatusCode.NOT_FOUND: Code.NOT_FOUND,
@@ -75,18 +75,12 @@ class Unreachable(LienthongError):
         )
 
 
-#: how grpcio's core puts a connection that went away under a message being written; the hub's own INTERNAL has details
-_CUT_WHILE_SENDING = "Internal error from Core"
-
-
 def from_rpc_error(error: grpc.aio.AioRpcError, address: str) -> Refusal | Unreachable:
     """The error to raise for a failed call."""
     refusal = _refusal(error)
     if refusal is not None:
         return refusal
     status = error.code()
-    if status is grpc.StatusCode.INTERNAL and error.details() == _CUT_WHILE_SENDING:
-        return Unreachable(address, "the connection broke while sending")
     if status in _PLAIN:
         return Refusal(_PLAIN[status], detail=_short(error.details()))
     reason = _short(error.details())

@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 
 import structlog
 
-from lienthong.errors import Refusal
+from lienthong.errors import Code, Refusal
 from lienthong_client.agent.disk import Disk
 from lienthong_client.agent.folders import Folders
 from lienthong_client.agent.pace import Pace
@@ -24,7 +24,7 @@ from lienthong_client.agent.settings import AgentSettings
 from lienthong_client.agent.status import Status, serve_status
 from lienthong_client.agent.webhooks import Webhooks
 from lienthong_client.client import AgencyClient
-from lienthong_client.errors import Unreachable
+from lienthong_client.errors import Misuse, Unreachable
 from lienthong_client.retry import Retry
 
 log = structlog.get_logger(__name__)
@@ -82,10 +82,8 @@ class Agent:
         self.client.check_keys()
         with ExitStack() as stack:
             stack.enter_context(self.folders.locked())
-            listen = self.settings.status.listen
-            if listen is not None:
-                host, _, port = listen.rpartition(":")
-                stack.callback(serve_status(self.status, host.strip("[]"), int(port))[1])
+            if self.settings.status.listen is not None:
+                stack.callback(self._serve_status(self.settings.status.listen))
             log.info("agent.started", agency=self.client.profile.agency, folder=str(self.folders.root))
             on_ready()
             try:
@@ -93,6 +91,15 @@ class Agent:
             finally:
                 await self.client.close()
                 log.info("agent.stopped")
+
+    def _serve_status(self, listen: str) -> Callable[[], None]:
+        host, _, port = listen.rpartition(":")
+        try:
+            return serve_status(self.status, host.strip("[]"), int(port))[1]
+        except (OSError, OverflowError) as error:
+            raise Misuse(
+                Code.ARGUMENT_INVALID, field="[status] listen", detail=f"{listen}: {error}"
+            ) from error
 
     async def _work(self, stop: asyncio.Event) -> None:
         loops = [self.sender.run(), self.receiver.run(), self.webhooks.run(), self._heartbeat(), stop.wait()]

@@ -275,6 +275,18 @@ async def test_service_without_a_usable_key_does_not_start(agent_of: Make) -> No
         await agent.run(asyncio.Event())
 
 
+async def test_port_that_is_taken_is_wrong_usage(agent_of: Make) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        agent = agent_of(SENDER, status={"listen": f"127.0.0.1:{taken.getsockname()[1]}"})
+        with pytest.raises(Misuse) as caught:
+            await agent.run(asyncio.Event())
+    assert caught.value.field == "[status] listen"
+    with agent.folders.locked():  # let go of
+        pass
+
+
 async def test_systemd_is_told_and_sigterm_ends_the_command(
     tmp_path: Path, profile_of: Callable[[str], Path], hub: FakeExchange
 ) -> None:
