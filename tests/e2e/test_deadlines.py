@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lienthong.domain.calendar import VIETNAM
+from lienthong.domain.day import VIETNAM
 from tests.services.machine import ROOT, Machine, listed
 
 COMMUNE, DEPARTMENT = "H48.31.05", "H48.11"

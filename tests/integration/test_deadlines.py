@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from lienthong.domain.calendar import VIETNAM
+from lienthong.domain.day import VIETNAM
 from lienthong.domain.deadline import Deadlines
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import OtherInfo, Priority

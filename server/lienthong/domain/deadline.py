@@ -17,7 +17,8 @@ import re
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from lienthong.domain.calendar import VIETNAM, WorkingCalendar
+from lienthong.domain.calendar import WorkingCalendar
+from lienthong.domain.day import VIETNAM
 from lienthong.domain.document import Priority
 
 _WRITTEN = re.compile(r"([1-9]\d{0,3})([dh])")

@@ -13,7 +13,7 @@ from itertools import groupby
 
 import structlog
 
-from lienthong.domain.calendar import VIETNAM
+from lienthong.domain.day import VIETNAM
 from lienthong.domain.delivery import DeliveryState
 from lienthong.errors import Code, HubFault
 from lienthong.hub.changes import tell

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-from lienthong.domain.calendar import VIETNAM
+from lienthong.domain.day import VIETNAM
 from lienthong.errors import Code, Refusal
 from lienthong.hub.identity import Caller
 from lienthong.hub.knowledge import Knowledge

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
-from lienthong.domain.calendar import VIETNAM, WorkingCalendar
+from lienthong.domain.calendar import WorkingCalendar
+from lienthong.domain.day import VIETNAM
 
 USUAL = WorkingCalendar()
 

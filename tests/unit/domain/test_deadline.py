@@ -6,7 +6,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from lienthong.domain.calendar import VIETNAM, WorkingCalendar
+from lienthong.domain.calendar import WorkingCalendar
+from lienthong.domain.day import VIETNAM
 from lienthong.domain.deadline import Deadlines, Term
 from lienthong.domain.document import Priority
 
