@@ -59,7 +59,7 @@ def test_the_commands_send_and_fetch_a_big_file_in_constant_memory(
     document = Path(fetched["files"]["document"])
     assert document.stat().st_size < MIB
     grown = resident(machine) - before
-    assert grown < 48, f"{grown} MiB for {SIZE // MIB} MiB"
+    assert grown < 64, f"{grown} MiB for {SIZE // MIB} MiB"
     machine.agency(DEPARTMENT, "ack", sent["document_id"])
 
 

@@ -77,17 +77,7 @@ def assemble(
     inbox = Inbox(store=store, blobs=blobs, verification=verification, clock=clock, broker=broker)
     failures = Failures(key)
     recalls = Recalls(store, broker, failures, clock)
-    files = PackageFiles(
-        blobs=blobs,
-        contents=contents,
-        trust=lambda: knowledge.now.trusts.agencies,
-        clock=clock,
-        limits=limits,
-        policy=pdf_policy,
-    )
-    content = ContentDesk(
-        store=store, contents=contents, files=files, inbox=inbox, clock=clock, limits=content_limits
-    )
+    content = _content(store, blobs, contents, knowledge, inbox, clock, limits, content_limits, pdf_policy)
     acceptance = Acceptance(
         store=store,
         blobs=blobs,
@@ -142,4 +132,28 @@ def assemble(
         dispatcher=dispatcher,
         reconciler=reconciler,
         dead_letters=DeadLetters(store, knowledge, clock),
+    )
+
+
+def _content(
+    store: Store,
+    blobs: Blobs,
+    contents: Contents,
+    knowledge: Knowledge,
+    inbox: Inbox,
+    clock: Clock,
+    limits: Limits,
+    content_limits: ContentLimits,
+    pdf_policy: PdfPolicy,
+) -> ContentDesk:
+    files = PackageFiles(
+        blobs=blobs,
+        contents=contents,
+        trust=lambda: knowledge.now.trusts.agencies,
+        clock=clock,
+        limits=limits,
+        policy=pdf_policy,
+    )
+    return ContentDesk(
+        store=store, contents=contents, files=files, inbox=inbox, clock=clock, limits=content_limits
     )
