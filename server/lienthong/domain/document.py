@@ -208,6 +208,7 @@ class Document:
     traces: tuple[TraceHeader, ...] = ()
     business: Business = Business()
     manifest: tuple[ManifestEntry, ...] = ()
+    no_state_secret: bool = False  #: the sender declares so, see edxml/declaration.py
 
     kind = PackageKind.DOCUMENT
 

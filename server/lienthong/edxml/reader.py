@@ -30,6 +30,7 @@ from lienthong.domain.document import (
 )
 from lienthong.edxml.bounds import Limits, check_bounds
 from lienthong.edxml.content import read_external
+from lienthong.edxml.declaration import read_no_state_secret
 from lienthong.edxml.fields import Block, invalid, says_something
 from lienthong.edxml.names import EDXML, VARIANTS, is_element, local_name
 from lienthong.errors import Code, Refusal
@@ -138,6 +139,7 @@ def _read_document(message: Block, header: Block, envelope: Block) -> Document:
         traces=tuple(_trace(block) for block in trace.blocks("TraceHeader")) if trace else (),
         business=_business(trace.block("Bussiness") if trace else None),
         manifest=_manifest(envelope),
+        no_state_secret=read_no_state_secret(message.element),
     )
 
 

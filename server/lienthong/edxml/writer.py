@@ -20,6 +20,7 @@ from lienthong.domain.document import (
     StaffInfo,
     StatusPackage,
 )
+from lienthong.edxml import declaration
 from lienthong.edxml.content import write_external
 from lienthong.edxml.fields import VIETNAM
 from lienthong.edxml.names import ORDER
@@ -93,6 +94,8 @@ def _message(out: Layout, package: Document) -> None:
     _list(out, "ToPlaces", "Place", package.to_places)
     _list(out, "ResponseForTask", "TaskCode", package.task_codes)
     out.leaf("ApplicationType", package.application_type)
+    if package.no_state_secret:
+        out.foreign(declaration.MARKUP)
     out.close()
 
 

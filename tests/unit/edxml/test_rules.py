@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -11,12 +11,19 @@ from lienthong.domain.document import (
     Business,
     BusinessType,
     Document,
+    DocumentType,
+    ManifestEntry,
     Organization,
     OtherInfo,
     Package,
     Priority,
+    Receiver,
+    Replacement,
+    ResponseFor,
+    SignerInfo,
     StaffInfo,
     StatusPackage,
+    TraceHeader,
 )
 from lienthong.edxml.reader import parse, read
 from lienthong.edxml.rules import RULES, Finding, check_rules
@@ -51,6 +58,26 @@ def to(*codes: str) -> tuple[Organization, ...]:
     return tuple(Organization(organ_id=code) for code in codes)
 
 
+def files(*names: str) -> tuple[ManifestEntry, ...]:
+    return tuple(ManifestEntry(content_id=f"cid:{n}", attachment_name=name) for n, name in enumerate(names))
+
+
+def file_name(number: int) -> str:
+    return f"edXMLManifest/Reference[{number}]/AttachmentName"
+
+
+def kind(number: int, detail: int, name: str, **changes: object) -> Document:
+    written = DocumentType(type=number, type_detail=detail, type_name=name)
+    return document(document_type=written, **changes)
+
+
+def trace(code: str, day: int) -> TraceHeader:
+    return TraceHeader(organ_id=code, timestamp=datetime(2026, 11, day, tzinfo=UTC))
+
+
+BOTH = (Receiver(organ_id="H48.11", added=True), Receiver(organ_id="H48.11", added=False))
+REPLACED = (Replacement(document_id="1", organ_ids=()),)
+BLOCK = "TraceHeaderList/Bussiness"
 LONG = "x" * 1_001
 HEADER = "MessageHeader"
 
@@ -104,7 +131,95 @@ BAD: list[tuple[str, Package, list[tuple[str, bool]]]] = [
         document(other=other(sphere_of_promulgation="(Độ mật)")),
         [(f"{HEADER}/OtherInfo/SphereOfPromulgation", True)],
     ),
-    ("secrecy", document(subject="V/v hồ sơ Tối mật"), [(f"{HEADER}/Subject", False)]),
+    ("secrecy", document(subject="V/v hồ sơ Tối mật"), [(f"{HEADER}/Subject", True)]),
+    ("secrecy", document(subject="Danh mục tài liệu mật"), [(f"{HEADER}/Subject", True)]),
+    ("secrecy", document(content="(MẬT) Kế hoạch"), [(f"{HEADER}/Content", True)]),
+    ("secrecy", document(manifest=files("a.pdf", "toi_mat.pdf")), [(file_name(2), True)]),
+    ("secrecy", document(subject="Tối mật", no_state_secret=True), [(f"{HEADER}/Subject", False)]),
+    (
+        "secrecy",
+        document(other=other(sphere_of_promulgation="MẬT"), no_state_secret=True),
+        [(f"{HEADER}/OtherInfo/SphereOfPromulgation", True)],
+    ),
+    ("secrecy", document(subject="Tuyên truyền Luật Bảo vệ bí mật nhà nước"), [(f"{HEADER}/Subject", False)]),
+    (
+        "placeholder",
+        document(subject="N/A", content=" - "),
+        [(f"{HEADER}/Subject", False), (f"{HEADER}/Content", False)],
+    ),
+    ("agency-codes", document(recipients=to("28.22.H17", "H48")), [(f"{HEADER}/To[1]/OrganId", False)]),
+    ("agency-codes", document(recipients=to("001.03.41.W00")), [(f"{HEADER}/To[1]/OrganId", False)]),
+    ("agency-codes", document(recipients=to("H48.1.2.3.4")), [(f"{HEADER}/To[1]/OrganId", False)]),
+    ("document-type", kind(2, 18, "Công thư"), [(f"{HEADER}/DocumentType/TypeName", False)]),
+    ("document-type", kind(1, 18, "Công văn"), [(f"{HEADER}/DocumentType/Type", False)]),
+    ("document-type", kind(2, 2, "Công văn"), [(f"{HEADER}/DocumentType/TypeDetail", False)]),
+    ("notation", document(code_number="74fass22"), [(f"{HEADER}/Code/CodeNumber", False)]),
+    ("notation", document(code_notation="UBND, VX"), [(f"{HEADER}/Code/CodeNotation", False)]),
+    ("notation", document(code_notation="UBND-Ð"), [(f"{HEADER}/Code/CodeNotation", False)]),
+    ("notation", kind(2, 2, "Quyết định", code_notation="UBND-VX"), [(f"{HEADER}/Code/CodeNotation", False)]),
+    ("notation", kind(2, 18, "Công văn", code_notation="QĐ-UBND"), [(f"{HEADER}/Code/CodeNotation", False)]),
+    ("document-id", document(document_id="H48,2014/02/30,212/UBND-KGVX"), [(f"{HEADER}/DocumentId", False)]),
+    ("document-id", document(document_id="a,b"), [(f"{HEADER}/DocumentId", False)]),
+    (
+        "references",
+        document(response_for=(ResponseFor(organ_id="H48"),)),
+        [(f"{HEADER}/ResponseFor[1]", False)],
+    ),
+    (
+        "references",
+        document(response_for=(ResponseFor(organ_id="H48", code="1/A", promulgation_date="2026/12/01"),)),
+        [(f"{HEADER}/ResponseFor[1]/PromulgationDate", False)],
+    ),
+    (
+        "references",
+        document(document_id="me", response_for=(ResponseFor(organ_id="H48", document_id="me"),)),
+        [(f"{HEADER}/ResponseFor[1]/DocumentId", False)],
+    ),
+    ("references", status(response_for=ResponseFor(organ_id="H48")), [(f"{HEADER}/ResponseFor", False)]),
+    ("business-block", document(business=Business(document_id="1")), [(f"{BLOCK}/DocumentId", False)]),
+    (
+        "business-block",
+        document(business=Business(type=BusinessType.UPDATE)),
+        [(f"{BLOCK}/BussinessDocumentInfo", False)],
+    ),
+    (
+        "business-block",
+        document(business=Business(type=BusinessType.REPLACE)),
+        [(f"{BLOCK}/ReplacementInfoList", False)],
+    ),
+    (
+        "business-block",
+        document(business=Business(type=BusinessType.RECALL, receivers=BOTH, replacements=REPLACED)),
+        [
+            (f"{BLOCK}/ReplacementInfoList", False),
+            (f"{BLOCK}/BussinessDocumentInfo", False),
+            (f"{BLOCK}/BussinessDocumentInfo/ReceiverList", False),
+        ],
+    ),
+    (
+        "business-block",
+        document(business=Business(type=BusinessType.UPDATE, receivers=BOTH[:1], receivers_changed=False)),
+        [(f"{BLOCK}/BussinessDocumentInfo", False)],
+    ),
+    (
+        "attachment-names",
+        document(manifest=files("vanban", ".pdf", "a.")),
+        [(file_name(n), False) for n in (1, 2, 3)],
+    ),
+    ("attachment-names", document(manifest=files("a.pdf", "A.pdf")), [(file_name(2), False)]),
+    (
+        "competence",
+        document(signer=SignerInfo(full_name="A", competence="CT")),
+        [(f"{HEADER}/SignerInfo/Competence", False)],
+    ),
+    ("traces", document(traces=(trace("H41", 1),)), [("TraceHeaderList/TraceHeader[1]/OrganId", False)]),
+    (
+        "traces",
+        document(traces=(trace("000.00.00.H48", 25),)),
+        [("TraceHeaderList/TraceHeader[1]/Timestamp", False)],
+    ),
+    ("status-reason", status(status_code="02", description=None), [(f"{HEADER}/Description", False)]),
+    ("status-reason", status(timestamp=datetime(2026, 11, 25, tzinfo=UTC)), [(f"{HEADER}/Timestamp", False)]),
     ("lengths", document(code_number="123456789012"), [(f"{HEADER}/Code/CodeNumber", False)]),
     ("lengths", document(code_number=LONG), [(f"{HEADER}/Code/CodeNumber", True)]),
     ("lengths", document(subject="x" * 501), [(f"{HEADER}/Subject", False)]),
@@ -133,6 +248,25 @@ GOOD: list[tuple[str, Package]] = [
     ("secrecy", document(other=other(sphere_of_promulgation="Bảo mật thông tin"), subject="V/v bảo mật")),
     ("lengths", document(subject="x" * 500, code_number="x" * 11)),
     ("status-code", status(status_code="13")),
+    ("secrecy", document(subject="Mật độ dân số; mật khẩu; bệnh gan mật; BẢO MẬT; bí mật kinh doanh")),
+    ("placeholder", document(subject="Mời họp", content="x y")),
+    ("agency-codes", document(recipients=to("H48.31.05", "000.05.31.H48", "H37.DN.001"))),
+    ("document-type", kind(2, 22, "Bản thoả thuận")),
+    ("document-type", kind(1, 8, "Quyết định")),
+    ("document-type", kind(2, 30, "Phiếu gửi")),
+    ("notation", kind(2, 2, "QUYẾT ĐỊNH", code_notation="QĐ-UBND", code_number="15a")),
+    ("notation", kind(2, 18, "Công văn", code_notation="UBND-QĐ")),
+    ("notation", kind(1, 9, "Thông tư", code_notation="2016/TT-BTTTT")),
+    ("document-id", document(document_id="5f0c2f3e-6b53-4a1f-9f57-0e8d5a4f1c11")),
+    ("document-id", document(document_id="any,thing", business=Business(type=BusinessType.RECALL))),
+    ("references", document(response_for=(ResponseFor(organ_id="H48", document_id="x"),))),
+    ("business-block", document(business=Business(type=BusinessType.UPDATE, receivers=BOTH[:1]))),
+    ("business-block", document(business=Business(type=BusinessType.REPLACE, replacements=REPLACED))),
+    ("attachment-names", document(manifest=files("a.pdf", "b.tar.gz"))),
+    ("competence", document(signer=SignerInfo(full_name="A", competence="kt. chủ tịch"))),
+    ("competence", document(signer=SignerInfo(full_name="A"))),
+    ("traces", document(traces=(trace("000.00.00.H48", 1), trace("H41", 1)))),
+    ("status-reason", status(status_code="16", description="đã vào sổ")),
 ]
 
 
@@ -143,7 +277,7 @@ def test_the_good_sample_passes(rule: str, package: Package) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_good_packages_pass_every_rule(rule: str) -> None:
-    for package in (document(), status()):
+    for package in (document(recipients=to("H48.11", "000.05.31.H48")), status()):
         assert findings(package, rule) == []
 
 
@@ -169,9 +303,9 @@ def test_every_rule_has_a_bad_sample() -> None:
 
 
 def test_blocking_findings_come_first_and_speak_two_languages() -> None:
-    package = document(content="", recipients=to("A", "A"))
+    package = document(content="", recipients=to("H48.11", "H48.11"))
     found = check_rules(package, ROOT, today=TODAY)
     assert [finding.blocking for finding in found] == [True, False]
     assert isinstance(found[0], Finding)
-    assert found[0].detail_vi == "Cơ quan nhận A bị lặp lại"
-    assert found[0].detail_en == "the recipient A is named twice"
+    assert found[0].detail_vi == "Cơ quan nhận H48.11 bị lặp lại"
+    assert found[0].detail_en == "the recipient H48.11 is named twice"

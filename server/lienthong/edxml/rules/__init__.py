@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from types import ModuleType
 from typing import Final
 
 from lxml import etree
@@ -15,40 +16,64 @@ from lxml import etree
 from lienthong.domain.document import Package
 from lienthong.edxml.bounds import Limits
 from lienthong.edxml.rules import (
+    agency_codes,
     amounts,
+    attachment_names,
     attachment_present,
+    business_block,
     business_target,
+    competence,
     dates,
     distinct_recipients,
+    document_id,
+    document_type,
     lengths,
+    notation,
+    placeholder,
     priority,
     recipient_not_sender,
+    references,
     required,
     secrecy,
     status_code,
+    status_reason,
+    traces,
 )
 from lienthong.edxml.rules.finding import Case, Finding
 
-__all__ = ["RULES", "Finding", "check_rules"]
+__all__ = ["MODULES", "RULES", "Finding", "check_rules"]
 
 _DEFAULT: Final = Limits()
 
-#: every rule by its stable name, in the order findings are reported
+#: the rules' files, in the order findings are reported
+MODULES: Final[tuple[ModuleType, ...]] = (
+    required,
+    placeholder,
+    distinct_recipients,
+    recipient_not_sender,
+    agency_codes,
+    dates,
+    document_type,
+    notation,
+    document_id,
+    references,
+    priority,
+    amounts,
+    competence,
+    business_target,
+    business_block,
+    status_code,
+    status_reason,
+    secrecy,
+    attachment_present,
+    attachment_names,
+    traces,
+    lengths,
+)
+
+#: every rule by its stable name
 RULES: Final[dict[str, Callable[[Case], Iterator[Finding]]]] = {
-    module.RULE: module.check
-    for module in (
-        required,
-        distinct_recipients,
-        recipient_not_sender,
-        dates,
-        priority,
-        amounts,
-        business_target,
-        status_code,
-        secrecy,
-        attachment_present,
-        lengths,
-    )
+    module.RULE: module.check for module in MODULES
 }
 
 

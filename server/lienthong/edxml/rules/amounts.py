@@ -8,9 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lienthong.domain.document import Document
-from lienthong.edxml.rules.finding import Case, Finding
+from lienthong.edxml.rules.finding import About, Case, Finding
 
 RULE = "amounts"
+ABOUT = About(
+    vi="Số bản, số trang không âm",
+    field="MessageHeader/OtherInfo/PromulgationAmount, PageAmount",
+    blocks="yes",
+    clause="QCVN 102:2016 (OtherInfo)",
+    good="PageAmount 2",
+    bad="PageAmount -2",
+)
 
 
 def check(case: Case) -> Iterator[Finding]:

@@ -11,9 +11,17 @@ from collections.abc import Iterator
 
 from lienthong.domain.document import BusinessType, Document
 from lienthong.edxml.reader import attachment_blocks
-from lienthong.edxml.rules.finding import Case, Finding
+from lienthong.edxml.rules.finding import About, Case, Finding
 
 RULE = "attachment-present"
+ABOUT = About(
+    vi="Văn bản có tệp đính kèm",
+    field="AttachmentEncoded",
+    blocks="no",
+    clause="QCVN 102:2016 (edXMLManifest)",
+    good="one signed PDF",
+    bad="no file",
+)
 
 
 def check(case: Case) -> Iterator[Finding]:

@@ -10,9 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lienthong.domain.document import BusinessType, Document
-from lienthong.edxml.rules.finding import Case, Finding
+from lienthong.edxml.rules.finding import About, Case, Finding
 
 RULE = "business-target"
+ABOUT = About(
+    vi="Thu hồi, cập nhật, thay thế nêu văn bản liên quan và lý do",
+    field="TraceHeaderList/Bussiness",
+    blocks="no",
+    clause="QCVN 102:2016 (Bussiness); NĐ 30/2020 điều 18",
+    good="type 1 with DocumentId and reason",
+    bad="type 1 without either",
+)
 
 
 def check(case: Case) -> Iterator[Finding]:

@@ -10,9 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lienthong.domain.document import Document
-from lienthong.edxml.rules.finding import Case, Finding
+from lienthong.edxml.rules.finding import About, Case, Finding
 
 RULE = "promulgation-date"
+ABOUT = About(
+    vi="Ngày ban hành không sau hôm nay; hạn xử lý không trước ngày ban hành",
+    field="MessageHeader/PromulgationInfo/PromulgationDate, DueDate",
+    blocks="a date to come",
+    clause="QCVN 102:2016 (PromulgationInfo); NĐ 30/2020 Phụ lục I",
+    good="issued today, due next week",
+    bad="issued tomorrow",
+)
 
 
 def check(case: Case) -> Iterator[Finding]:

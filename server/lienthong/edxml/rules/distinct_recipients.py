@@ -8,9 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lienthong.domain.document import Document
-from lienthong.edxml.rules.finding import Case, Finding
+from lienthong.edxml.rules.finding import About, Case, Finding
 
 RULE = "distinct-recipients"
+ABOUT = About(
+    vi="Không lặp cơ quan nhận",
+    field="MessageHeader/To",
+    blocks="yes",
+    clause="QCVN 102:2016 (To)",
+    good="H48.11, H48.31",
+    bad="H48.11, H48.31, H48.11",
+)
 
 
 def check(case: Case) -> Iterator[Finding]:

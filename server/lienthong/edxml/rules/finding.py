@@ -30,3 +30,15 @@ class Case:
     root: etree._Element
     today: date  #: the calendar day in Viet Nam
     limits: Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What docs/rules.md says of a rule; the rule itself, in English, is the first line of its file."""
+
+    vi: str  #: the rule in Vietnamese
+    field: str  #: where it looks
+    blocks: str  #: "yes", "no" (warnings only), or what of it blocks
+    clause: str
+    good: str
+    bad: str

@@ -11,9 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lienthong.domain.document import Document, Organization, StaffInfo
-from lienthong.edxml.rules.finding import Case, Finding
+from lienthong.edxml.rules.finding import About, Case, Finding
 
 RULE = "lengths"
+ABOUT = About(
+    vi="Giá trị không dài quá cột dữ liệu của bên nhận",
+    field="every value",
+    blocks="over ten times the length",
+    clause="QCVN 102:2016 as deployed; QĐ 20/2020 (codes)",
+    good="Subject of 500 characters",
+    bad="Subject of 501 characters",
+)
 
 _HEADER = "MessageHeader"
 _STAFF = {"Department": 250, "Staff": 100, "Email": 100, "Mobile": 100}

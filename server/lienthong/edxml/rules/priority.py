@@ -10,9 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lienthong.domain.document import Document, Priority
-from lienthong.edxml.rules.finding import Case, Finding
+from lienthong.edxml.rules.finding import About, Case, Finding
 
 RULE = "priority"
+ABOUT = About(
+    vi="Văn bản hỏa tốc hẹn giờ có hạn xử lý",
+    field="MessageHeader/OtherInfo/Priority",
+    blocks="no",
+    clause="QCVN 102:2016 (Priority); NĐ 30/2020 điều 8",
+    good="Priority 4, DueDate 2020/03/20",
+    bad="Priority 4 without DueDate",
+)
 
 
 def check(case: Case) -> Iterator[Finding]:

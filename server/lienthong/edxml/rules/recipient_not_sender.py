@@ -8,9 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lienthong.domain.document import Document
-from lienthong.edxml.rules.finding import Case, Finding
+from lienthong.edxml.rules.finding import About, Case, Finding
 
 RULE = "recipient-not-sender"
+ABOUT = About(
+    vi="Cơ quan gửi không ở trong nơi nhận",
+    field="MessageHeader/To",
+    blocks="yes",
+    clause="QCVN 102:2016 (From, To)",
+    good="From H48, To H48.11",
+    bad="From H48, To H48",
+)
 
 
 def check(case: Case) -> Iterator[Finding]:

@@ -10,9 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lienthong.domain.document import Document
-from lienthong.edxml.rules.finding import Case, Finding
+from lienthong.edxml.rules.finding import About, Case, Finding
 
 RULE = "required"
+ABOUT = About(
+    vi="Các trường bắt buộc được điền",
+    field="MessageHeader/…",
+    blocks="no",
+    clause="QCVN 102:2016 (MessageHeader); NĐ 30/2020 Phụ lục VI",
+    good="Content: Yêu cầu …",
+    bad="Content left empty",
+)
 
 
 def check(case: Case) -> Iterator[Finding]:

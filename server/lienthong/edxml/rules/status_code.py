@@ -10,9 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lienthong.domain.document import StatusPackage
-from lienthong.edxml.rules.finding import Case, Finding
+from lienthong.edxml.rules.finding import About, Case, Finding
 
 RULE = "status-code"
+ABOUT = About(
+    vi="Mã trạng thái có trong danh mục",
+    field="MessageHeader/StatusCode",
+    blocks="yes; 14, meant as 15, does not",
+    clause="QĐ 28/2018/QĐ-TTg; status samples of the national axis",
+    good="03",
+    bad="99",
+)
 
 KNOWN = frozenset(("01", "02", "03", "04", "05", "06", "13", "15", "16"))
 
