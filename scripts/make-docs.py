@@ -8,6 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from lienthong.domain.delivery import FINAL, TRANSITIONS, DeliveryState
+from lienthong.domain.request import FIRST, RequestState
+from lienthong.domain.request import TRANSITIONS as REQUESTS
+from lienthong.domain.status import FOLLOWERS, PROGRESS, StatusCode
 from lienthong.errors import CATALOGUE
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -77,12 +80,69 @@ def states_page() -> str:
     return "".join(lines)
 
 
+STATUS_HEAD = """\
+
+# Business statuses
+
+<!-- Drawn from server/lienthong/domain/status.py and request.py by `make docs`. -->
+
+What a recipient says of a document it has, beside the states above and never mixed with them. Steps may be left out
+and repeated; two statuses are ordered by Timestamp, then by rank: one that comes late is kept in the history and
+changes nothing; a step back said later than the present status raises `STATUS_ILLEGAL` and changes nothing. 14, which
+a public sample sends in place of 15, is read as 15 with a warning.
+
+"""
+
+REQUEST_HEAD = """
+# Requests: recall, update, replacement
+
+13 (or a package of type 1) asks for a document back; the recipient's clerk answers 15 (agrees) or 16 (declines), but
+only where the document was handed over: elsewhere it is withdrawn at once, with the hub's signed
+ContentConsignmentFailure (naming the node it was stopped at) or ContentHandoverFailure. An update (type 2) asks the
+clerk too; a replacement (type 3) supersedes the old document for the agencies listed. WITHDRAWN and AGREED recalls
+leave a tombstone: the recipient sees that there was a document and why it went, never the bytes again.
+
+"""
+
+#: what each status means, in the words of docs
+STATUS_MEANING: dict[StatusCode, str] = {
+    StatusCode.ARRIVED: "arrived in the receiver's software",
+    StatusCode.REJECTED: "refused by the clerk, with the reason",
+    StatusCode.REGISTERED: "accepted and entered in the register",
+    StatusCode.ASSIGNED: "assigned by a leader",
+    StatusCode.PROCESSING: "being processed",
+    StatusCode.COMPLETED: "processing complete",
+    StatusCode.TAKE_BACK: "its sender asks for it back",
+    StatusCode.AGREED: "the clerk agrees to a recall or update",
+    StatusCode.DECLINED: "the clerk declines it",
+}
+
+
+def business_page() -> str:
+    """The second and third diagram of docs/states.md: statuses and requests."""
+    lines = [STATUS_HEAD, "```mermaid\nstateDiagram-v2\n"]
+    lines += [f"    S{code} : {code} {STATUS_MEANING[code]}\n" for code in sorted(PROGRESS)]
+    for code in (None, *StatusCode):
+        place = "[*]" if code is None else f"S{code}"
+        lines += [f"    {place} --> S{follower}\n" for follower in sorted(FOLLOWERS.get(code, ()))]
+    lines.append("```\n\n| status | meaning | may be followed by |\n|---|---|---|\n")
+    for code in StatusCode:
+        followers = ", ".join(sorted(FOLLOWERS.get(code, ()))) or "-"
+        lines.append(f"| {code} | {STATUS_MEANING[code]} | {followers} |\n")
+    lines += [REQUEST_HEAD, "```mermaid\nstateDiagram-v2\n"]
+    lines += [f"    [*] --> {state} : {kind}\n" for kind, state in FIRST.items()]
+    for state in RequestState:
+        targets = [target for target in RequestState if target in REQUESTS[state]]
+        lines += [f"    {state} --> {target}\n" for target in targets]
+    return "".join([*lines, "```\n"])
+
+
 def in_order(states: frozenset[DeliveryState]) -> list[DeliveryState]:
     """The states in the order they are declared: a set's own order changes from run to run."""
     return [state for state in DeliveryState if state in states]
 
 
-PAGES = {"errors.md": errors_page, "states.md": states_page}
+PAGES = {"errors.md": errors_page, "states.md": lambda: states_page() + business_page()}
 
 if __name__ == "__main__":
     DOCS.mkdir(exist_ok=True)

@@ -118,7 +118,14 @@ class BusinessCalls:
         removed: Sequence[str] = (),
         on_progress: Progress | None = None,
     ) -> Accepted:
-        """Send `draft` as the corrected form of a document. New recipients are added, `removed` ones taken out."""
+        """`as_update`, sent."""
+        made = await self.as_update(document, draft, reason, removed=removed)
+        return await self.send(made, on_progress=on_progress)
+
+    async def as_update(
+        self, document: str, draft: Draft, reason: str, *, removed: Sequence[str] = ()
+    ) -> Draft:
+        """`draft` as the corrected form of a document. New recipients are added, `removed` ones taken out."""
         found = await self.track(document)
         had = {delivery.recipient for delivery in found.deliveries}
         gone = [(await self.agency(code)).code for code in removed]
@@ -133,7 +140,7 @@ class BusinessCalls:
             receivers_changed=bool(receivers),
             receivers=tuple(receivers),
         )
-        return await self.send(replace(draft, business=business), on_progress=on_progress)
+        return replace(draft, business=business)
 
     async def replace(
         self,
@@ -144,12 +151,19 @@ class BusinessCalls:
         agencies: Sequence[str] = (),
         on_progress: Progress | None = None,
     ) -> Accepted:
-        """Send `draft` in place of a document, which is superseded for `agencies` (without any: for `draft.to`)."""
+        """`as_replacement`, sent."""
+        made = await self.as_replacement(document, draft, reason, agencies=agencies)
+        return await self.send(made, on_progress=on_progress)
+
+    async def as_replacement(
+        self, document: str, draft: Draft, reason: str, *, agencies: Sequence[str] = ()
+    ) -> Draft:
+        """`draft` in place of a document, which is superseded for `agencies` (without any: for `draft.to`)."""
         found = await self.track(document)
         listed = [(await self._recipient(code)).code for code in agencies or draft.to]
         item = Replacement(document_id=_name(found.document), organ_ids=tuple(listed))
         business = Business(type=BusinessType.REPLACE, reason=reason, replacements=(item,))
-        return await self.send(replace(draft, business=business), on_progress=on_progress)
+        return replace(draft, business=business)
 
     async def watch_changes(
         self, after: str | None = None, *, on_interrupted: Interrupted | None = None

@@ -106,3 +106,20 @@ def test_watch_prints_each_change_as_it_happens(machine: Machine, pdf: Path) -> 
         finally:
             watch.kill()
     assert values == [("state", "IN_TRANSIT", DEPARTMENT), ("state", "CONSIGNED", DEPARTMENT)]
+
+
+def test_a_document_is_updated_and_replaced(machine: Machine, pdf: Path) -> None:
+    old = sent(machine, pdf, "34/UBND-VP", DEPARTMENT, OTHER)
+    words = ["send", "--to", DEPARTMENT, "--subject", "Đính chính", "--attach", pdf]
+    updated = machine.agency(
+        COMMUNE, *words, "--code", "35/UBND-VP", "--update", old, "--remove", OTHER, "--reason", "Sai số liệu"
+    )
+    machine.until_state(COMMUNE, updated["document_id"], DEPARTMENT, "CONSIGNED")
+    assert delivery(machine, old, OTHER)["state"] == "WITHDRAWN"
+    (request,) = delivery(machine, old, DEPARTMENT)["requests"]  # type: ignore[misc]
+    assert (request["kind"], request["state"], request["reason"]) == ("UPDATE", "ASKED", "Sai số liệu")
+    machine.agency(COMMUNE, *words, "--code", "36/UBND-VP", "--replace", old, "--for", DEPARTMENT)
+    states = [asked["state"] for asked in delivery(machine, old, DEPARTMENT)["requests"]]  # type: ignore[attr-defined]
+    assert states == ["ASKED", "SUPERSEDED"]
+    shown = machine.operator("documents", "show", old)
+    assert "SUPERSEDED" in json.dumps(shown)

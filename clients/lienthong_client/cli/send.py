@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,12 @@ EPILOG = """[b]Examples[/b]
 
   lienthong-agency send --to H48 --type BC --priority khan --subject "Lũ" --attach bc.docx so-lieu.xlsx
 
+  lienthong-agency send --to H48 --subject "Đính chính" --attach a.pdf --code 13/UBND-VP --update DOCUMENT --reason "…"
+
+  lienthong-agency send --to @communes:H48.31 H48.11 --subject "Phòng chống lụt bão" --attach cv.pdf --code 7/UBND
+
+@groups (see agencies groups) become their members of today; the signed document names each of them.
+
 Without --code the document gets a stand-in number MMddHHmmss/CHUACAPSO-xxxxxx ("not yet numbered"): the law wants
 the number of the office's register, so give it where there is one. place, signer, position and competence may stand
 under \\[sender] in the profile.
@@ -31,51 +38,73 @@ _TYPES = "Abbreviation or name: " + ", ".join(TYPES)
 _PRIORITIES = "0-4, or normal, urgent, very-urgent, express (thuong, khan, thuong-khan, hoa-toc)."
 
 
+Due = Annotated[
+    datetime | None,
+    typer.Option(metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Deadline for the recipients."),
+]
+Receipt = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Keep the hub's signed acceptance here.", dir_okay=False),
+]
+ExternalOver = Annotated[
+    int,
+    typer.Option(metavar="MIB", min=1, help="Files over this size travel beside the package, resumably."),
+]
+Keep = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Keep the signed document here, before it is sent.", dir_okay=False),
+]
+CodeOption = Annotated[
+    str | None, typer.Option(metavar="NUMBER/NOTATION", help="Số và ký hiệu, e.g. 12/UBND-VP.")
+]
+Number = Annotated[str | None, typer.Option(help="The number alone, with --notation, instead of --code.")]
+Attach = Annotated[
+    list[Path], typer.Option(metavar="FILE…", help="Files to send along.", exists=True, dir_okay=False)
+]
+Update = Annotated[
+    str | None, typer.Option(metavar="DOCUMENT", help="Send it as the corrected form of this document.")
+]
+Remove = Annotated[
+    list[str] | None, typer.Option(metavar="CODE…", help="With --update: no longer for these.")
+]
+Replace = Annotated[str | None, typer.Option(metavar="DOCUMENT", help="Send it in place of this document.")]
+For = Annotated[
+    list[str] | None,
+    typer.Option("--for", metavar="CODE…", help="With --replace: for these; for every --to when absent."),
+]
+Reason = Annotated[str | None, typer.Option(help="Why it is updated or replaced.")]
+
+
 def send(
     context: typer.Context,
-    to: Annotated[list[str], typer.Option(metavar="CODE…", help="Recipients' codes, in any form.")],
+    to: Annotated[list[str], typer.Option(metavar="CODE…", help="Recipients' codes in any form, and @groups.")],
     subject: Annotated[str, typer.Option(help="Trích yếu.")],
-    attach: Annotated[
-        list[Path], typer.Option(metavar="FILE…", help="Files to send along.", exists=True, dir_okay=False)
-    ],
-    code: Annotated[
-        str | None, typer.Option(metavar="NUMBER/NOTATION", help="Số và ký hiệu, e.g. 12/UBND-VP.")
-    ] = None,
-    number: Annotated[
-        str | None, typer.Option(help="The number alone, with --notation, instead of --code.")
-    ] = None,
+    attach: Attach,
+    code: CodeOption = None,
+    number: Number = None,
     notation: Annotated[str | None, typer.Option(help="The notation alone, with --number.")] = None,
     kind: Annotated[str, typer.Option("--type", help=_TYPES)] = "CV",
     priority: Annotated[str, typer.Option(help=_PRIORITIES)] = "normal",
     content: Annotated[str | None, typer.Option(help="Short content; the subject when absent.")] = None,
-    due: Annotated[
-        datetime | None,
-        typer.Option(metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Deadline for the recipients."),
-    ] = None,
+    due: Due = None,
     place: Annotated[str | None, typer.Option(help="Place of issue; the province when absent.")] = None,
     signer: Annotated[str | None, typer.Option(help="Who signed the document itself.")] = None,
     position: Annotated[str | None, typer.Option(help="The signer's position.")] = None,
     competence: Annotated[str | None, typer.Option(help="TM., KT., TL. …")] = None,
-    receipt: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Keep the hub's signed acceptance here.", dir_okay=False),
-    ] = None,
-    external_over: Annotated[
-        int,
-        typer.Option(metavar="MIB", min=1, help="Files over this size travel beside the package, resumably."),
-    ] = EXTERNAL_OVER // MIB,
-    keep: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Keep the signed document here, before it is sent.", dir_okay=False
-        ),
-    ] = None,
+    receipt: Receipt = None,
+    external_over: ExternalOver = EXTERNAL_OVER // MIB,
+    keep: Keep = None,
+    update: Update = None,
+    remove: Remove = None,
+    replace: Replace = None,
+    superseded_for: For = None,
+    reason: Reason = None,
 ) -> None:
     """Build a document, sign it and submit it."""
     session = session_of(context)
     defaults = session.profile.sender
     draft = Draft(
-        to=[part.strip() for codes in to for part in codes.split(",") if part.strip()],
+        to=split(to),
         subject=subject,
         files=read_files(attach, over=external_over * MIB),
         code=_code(code, number, notation),
@@ -89,9 +118,11 @@ def send(
         competence=competence or defaults.competence,
     )
 
+    about = _about(draft, update, replace, reason, split(remove), split(superseded_for))
+
     async def work(client: AgencyClient) -> Accepted:
         await client.upload_all(draft.files, on_progress=on_progress)
-        signed = await client.compose(draft)
+        signed = await client.compose(await about(client))
         if keep is not None:
             save(keep.parent, keep.name, signed)
         return await client.submit(signed, on_progress=on_progress)
@@ -109,3 +140,32 @@ def _code(code: str | None, number: str | None, notation: str | None) -> str | N
     if (number is None) != (notation is None):
         raise typer.BadParameter("--number and --notation go together", param_hint="'--number'")
     return f"{number}/{notation}" if number is not None else code
+
+
+def split(codes: list[str] | None) -> list[str]:
+    """Codes given one by one or parted by commas."""
+    return [part.strip() for each in codes or () for part in each.split(",") if part.strip()]
+
+
+def _about(
+    draft: Draft,
+    update: str | None,
+    replaced: str | None,
+    reason: str | None,
+    removed: list[str],
+    agencies: list[str],
+) -> Callable[[AgencyClient], Awaitable[Draft]]:
+    """What makes the draft an update or a replacement, where it is one."""
+    if update and replaced:
+        raise typer.BadParameter("a document updates or replaces another, not both", param_hint="'--update'")
+    if (removed and not update) or (agencies and not replaced):
+        raise typer.BadParameter("--remove goes with --update, --for with --replace", param_hint="'--for'")
+
+    async def about(client: AgencyClient) -> Draft:
+        if update:
+            return await client.as_update(update, draft, reason or draft.subject, removed=removed)
+        if replaced:
+            return await client.as_replacement(replaced, draft, reason or draft.subject, agencies=agencies)
+        return draft
+
+    return about

@@ -65,6 +65,8 @@ def tell(accepted: Accepted, output: Output, receipt: Path | None) -> None:
         if result.error is not None:
             line.append(f"  {clean(result.error.message)} [{clean(result.error.code)}]")
         output.show(line)
+    for warning in accepted.warnings:
+        output.note(f"{words('warning')}: {clean(warning.message)}", style="yellow")
     if accepted.repeated:
         output.note(words("repeated"), style="yellow")
     if output.is_terminal:

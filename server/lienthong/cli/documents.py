@@ -16,6 +16,7 @@ from rich.text import Text
 from lienthong.api.v1 import admin_pb2
 from lienthong.cli import output, receipts
 from lienthong.cli.archive import Archive
+from lienthong.cli.history import HISTORY_COLUMNS, history
 from lienthong.cli.operator import Operator, command, group, warn
 from lienthong.errors import Code, Refusal
 
@@ -170,8 +171,10 @@ def _documents(app: typer.Typer) -> None:
             return
         console = output.people()
         console.print(output.details(answer["document"], SUMMARY_COLUMNS))
+        said = history(answer["deliveries"])
         tables = (
             (answer["deliveries"], DELIVERY_COLUMNS),
+            *([(said, HISTORY_COLUMNS)] if said else []),
             (answer["files"], FILE_COLUMNS),
             (answer["events"], EVENT_COLUMNS),
         )
