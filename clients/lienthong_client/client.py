@@ -42,6 +42,7 @@ from lienthong_client.channel import Connection
 from lienthong_client.check import Checked, check_upload
 from lienthong_client.compose import Draft, File, compose, province_name
 from lienthong_client.content import BigFile, download_content, external_entries, upload_content
+from lienthong_client.directory import DirectoryClient
 from lienthong_client.errors import Unproven
 from lienthong_client.profile import Profile
 from lienthong_client.proof import RecordTrust, verify_acceptance, verify_evidence
@@ -97,6 +98,7 @@ class AgencyClient(BusinessCalls):
         self._clock = clock
         self._trust_read: tuple[tuple[object, ...], RecordTrust] | None = None
         self._connection = Connection(profile, language=language, connect_timeout=connect_timeout)
+        self.directory = DirectoryClient(self._connection, retry)  #: groups, and copies of the directory
 
     @classmethod
     def from_profile(cls, path: Path | str, **options: Any) -> Self:  # noqa: ANN401 - as __init__'s
@@ -169,9 +171,13 @@ class AgencyClient(BusinessCalls):
         return await self._retry.run(lambda: check_upload(self._connection, data, on_progress))
 
     async def compose(self, draft: Draft) -> bytes:
-        """A whole signed document out of a draft; names come from the directory. Nothing is sent."""
+        """A whole signed document out of a draft; names come from the directory, groups become their members today.
+
+        Nothing is sent.
+        """
         sender = await self.agency(self.profile.agency)
-        recipients = await asyncio.gather(*(self._recipient(code) for code in draft.to))
+        to = await self.directory.expand(draft.to)  # the signed document names each recipient
+        recipients = await asyncio.gather(*(self._recipient(code) for code in to))
         province = province_name(await self._root_of(sender))
         document, attachments = compose(
             draft, sender=sender, province=province, recipients=recipients, now=self._clock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from lienthong.api.v1 import business_pb2, common_pb2, exchange_pb2, receipts_pb2
-from lienthong.domain.agency import Agency, AgencyStatus, Environment
+from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Environment
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.evidence import EvidenceKind, Verdict
 from lienthong_client.mapping_business import to_request, to_status
@@ -154,6 +154,16 @@ def to_agency(agency: common_pb2.Agency) -> Agency:
         valid_from=_to_date(agency.valid_from),
         valid_to=_to_date(agency.valid_to),
         environment=Environment(agency.environment or Environment.PRODUCTION),
+        changes=tuple(
+            DatedChange(
+                on=date.fromisoformat(change.on),
+                name=change.name or None,
+                tier=change.tier or None,
+                parent=change.parent or None,
+                status=AgencyStatus(change.status) if change.status else None,
+            )
+            for change in agency.changes
+        ),
     )
 
 

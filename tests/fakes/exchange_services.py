@@ -14,6 +14,7 @@ from lienthong.api.v1 import common_pb2, directory_pb2, exchange_pb2
 from lienthong.api.v1 import directory_pb2_grpc as directory_grpc
 from lienthong.api.v1 import exchange_pb2_grpc as exchange_grpc
 from lienthong.domain.agency import Agency
+from lienthong.domain.groups import Groups
 from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
 from lienthong.rpc.errors import status_of
@@ -214,6 +215,44 @@ class ExchangeServicer(exchange_grpc.ExchangeServiceServicer):
 class DirectoryServicer(directory_grpc.DirectoryServiceServicer):
     def __init__(self, hub: FakeExchange) -> None:
         self.hub = hub
+        self.lists: dict[str, directory_pb2.Group] = {}
+        self.version = 4
+        self.changed: list[Agency] = []  # since any version
+
+    def SyncAgencies(self, request: Any, context: Any) -> Iterator[directory_pb2.SyncAgenciesResponse]:
+        self.hub.enter("SyncAgencies", context)
+        whole = not 0 < request.since <= self.version
+        changed = [*self.hub.world.directory] if whole else self.changed
+        for agency in [_agency(each) for each in changed] or [None]:
+            part = [] if agency is None else [agency]
+            yield directory_pb2.SyncAgenciesResponse(version=self.version, whole=whole, agencies=part)
+
+    @_answering
+    def ResolveGroup(self, request: Any, context: Any) -> directory_pb2.ResolveGroupResponse:
+        caller = self.hub.enter("ResolveGroup", context)
+        lists = {name: tuple(group.members) for name, group in self.lists.items()}
+        groups = Groups(directory=self.hub.world.directory, asking=caller, lists=lists)
+        found = groups.resolve(request.expression)
+        return directory_pb2.ResolveGroupResponse(agencies=[_agency(each) for each in found])
+
+    @_answering
+    def ListGroups(self, request: Any, context: Any) -> directory_pb2.ListGroupsResponse:
+        self.hub.enter("ListGroups", context)
+        return directory_pb2.ListGroupsResponse(groups=list(self.lists.values()))
+
+    @_answering
+    def PutGroup(self, request: Any, context: Any) -> directory_pb2.PutGroupResponse:
+        caller = self.hub.enter("PutGroup", context)
+        group = directory_pb2.Group(name=request.name, owner=caller, members=request.members)
+        self.lists[request.name] = group
+        return directory_pb2.PutGroupResponse(group=group)
+
+    @_answering
+    def DeleteGroup(self, request: Any, context: Any) -> directory_pb2.DeleteGroupResponse:
+        self.hub.enter("DeleteGroup", context)
+        if self.lists.pop(request.name, None) is None:
+            raise Refusal(Code.NOT_FOUND, field="name", detail=request.name)
+        return directory_pb2.DeleteGroupResponse()
 
     @_answering
     def SearchAgencies(self, request: Any, context: Any) -> directory_pb2.SearchAgenciesResponse:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lienthong_client.cli import shapes
+from lienthong.domain.directory_file import write_changes
+from lienthong_client.cli import groups, shapes
 from lienthong_client.cli.program import fold
 from lienthong_client.cli.session import session_of
 
 app = typer.Typer(help="Look agencies up in the directory.", no_args_is_help=True)
+app.add_typer(groups.app, name="groups")
 
 EPILOG = """[b]Examples[/b]
 
@@ -48,3 +51,70 @@ def find(
     headings = [words("code"), words("name"), words("tier"), words("status")]
     rows = [(agency.code, agency.name, words.tier(agency.tier), agency.status.value) for agency in found]
     output.rows(headings, rows, flexible=1)
+
+
+@app.command("show", epilog=fold("[b]Example[/b]\n\n  lienthong-agency agencies show 000.05.31.H48"))
+def show(
+    context: typer.Context,
+    code: Annotated[str, typer.Argument(metavar="CODE", help="A code in any form.")],
+) -> None:
+    """Show one agency: its codes, whether it takes documents, who follows it, what changes on days to come."""
+    session = session_of(context)
+    output = session.output
+    agency = session.run(lambda client: client.agency(code))
+    if output.as_json:
+        output.json(shapes.agency(agency))
+        return
+    words = output.words
+    coming = (
+        "  ".join(f"{key}: {value}" for key, value in each.items()) for each in write_changes(agency.changes)
+    )
+    facts = {
+        words("code"): agency.code,
+        words("name"): agency.name,
+        words("tier"): words.tier(agency.tier),
+        words("parent"): agency.parent or "",
+        words("other_codes"): ", ".join(agency.aliases),
+        words("status"): agency.status.value,
+        words("successors"): ", ".join(agency.successors),
+        words("valid"): f"{agency.valid_from or ''} – {agency.valid_to or ''}".strip(" –"),
+        words("changes"): "; ".join(coming),
+    }
+    output.facts({name: value for name, value in facts.items() if value})
+
+
+SYNC_EPILOG = """[b]Examples[/b]
+
+  lienthong-agency agencies sync agencies.csv
+
+  lienthong-agency agencies sync directory.yaml --test
+
+The first time the whole directory comes, later only what changed. FILE.version beside it says how far it is.
+"""
+
+
+@app.command("sync", epilog=fold(SYNC_EPILOG))
+def sync(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or YAML, by its name.", dir_okay=False)],
+    test: Annotated[bool, typer.Option("--test", help="Test agencies too.")] = False,
+) -> None:
+    """Keep a copy of the directory in a file up to date."""
+    session = session_of(context)
+    output = session.output
+    done = session.run(lambda client: client.directory.sync(file, include_test=test))
+    if output.as_json:
+        output.json(
+            {
+                "file": str(file),
+                "version": done.version,
+                "changed": done.changed,
+                "agencies": done.agencies,
+                "whole": done.whole,
+            }
+        )
+        return
+    words = output.words
+    output.note(
+        words("synced", file=file, version=done.version, changed=done.changed, agencies=done.agencies)
+    )

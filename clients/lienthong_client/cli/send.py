@@ -35,6 +35,7 @@ under \\[sender] in the profile.
 """
 
 _TYPES = "Abbreviation or name: " + ", ".join(TYPES)
+_NOT_SECRET = "Declare, signed, that it holds no state secret: lets harmless words of secrecy pass (rule secrecy)."
 _PRIORITIES = "0-4, or normal, urgent, very-urgent, express (thuong, khan, thuong-khan, hoa-toc)."
 
 
@@ -99,6 +100,7 @@ def send(
     replace: Replace = None,
     superseded_for: For = None,
     reason: Reason = None,
+    not_secret: Annotated[bool, typer.Option("--not-secret", help=_NOT_SECRET)] = False,
 ) -> None:
     """Build a document, sign it and submit it."""
     session = session_of(context)
@@ -116,6 +118,7 @@ def send(
         signer=signer or defaults.signer,
         position=position or defaults.position,
         competence=competence or defaults.competence,
+        not_secret=not_secret,
     )
 
     about = _about(draft, update, replace, reason, split(remove), split(superseded_for))

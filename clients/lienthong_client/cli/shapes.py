@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lienthong.domain.agency import Agency
+from lienthong.domain.directory_file import write_changes
 from lienthong.domain.document import Document
 from lienthong.domain.evidence import ContentConsignmentFailure
 from lienthong.errors import Language, Refusal
 from lienthong.signing.verdict import Report, Signer
 from lienthong_client.cli import shapes_business
+from lienthong_client.directory import Group
 from lienthong_client.errors import Unreachable
 from lienthong_client.proof import Proof
 from lienthong_client.results import (
@@ -215,6 +217,20 @@ def agency(found: Agency) -> Json:
         "aliases": list(found.aliases),
         "status": found.status.value,
         "successors": list(found.successors),
+        "valid_from": None if found.valid_from is None else found.valid_from.isoformat(),
+        "valid_to": None if found.valid_to is None else found.valid_to.isoformat(),
+        "changes": write_changes(found.changes),
+    }
+
+
+def group(found: Group) -> Json:
+    """One line of agencies groups list."""
+    return {
+        "name": found.name,
+        "owner": found.owner or None,
+        "members": list(found.members),
+        "updated_at": moment(found.updated_at),
+        "updated_by": found.updated_by,
     }
 
 

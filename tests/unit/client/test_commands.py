@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
 from lienthong_client.cli.main import app
+from lienthong_client.directory import read_copy
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.ports import free_port
 from tests.pki.world import World
@@ -152,6 +153,49 @@ def test_agencies_find(run: Run) -> None:
     lines = run(SENDER, "agencies", "find", "tịnh", "--json").stdout.splitlines()
     assert [json.loads(line)["code"] for line in lines] == ["H48.33", "H48.33.02", "H48.33.03"]
     assert run(SENDER, "agencies", "find", "tịnh").stdout.splitlines()[0].split("\t")[0] == "H48.33"
+
+
+def test_agencies_show(run: Run) -> None:
+    found = answer(run(SENDER, "agencies", "show", "000.05.31.H48", "--json"))
+    assert (found["code"], found["parent"], found["changes"]) == (SENDER, "H48.31", [])
+    assert "H48.31" in run(SENDER, "agencies", "show", SENDER).stdout
+    assert error(run(SENDER, "agencies", "show", "H99", "--json"), 3)["code"] == "NOT_FOUND"
+
+
+def test_agencies_groups(run: Run) -> None:
+    assert answer(run(SENDER, "agencies", "groups", "put", "ven-bien", RECIPIENT, "@communes:H48.31", "--json"))[
+        "members"
+    ] == [RECIPIENT, "@communes:H48.31"]
+    assert answer(run(SENDER, "agencies", "groups", "list", "--json"))["name"] == "ven-bien"
+    lines = run(SENDER, "agencies", "groups", "show", "@ven-bien", "--json").stdout.splitlines()
+    assert [json.loads(line)["code"] for line in lines] == ["H48.31.06", RECIPIENT]
+    assert answer(run(SENDER, "agencies", "groups", "delete", "@ven-bien", "--json")) == {"deleted": "ven-bien"}
+    assert error(run(SENDER, "agencies", "groups", "show", "@ven-bien", "--json"), 3)["code"] == "NOT_FOUND"
+
+
+def test_a_group_is_sent_to_as_explicit_recipients(run: Run, hub: FakeExchange) -> None:
+    Path("cv.pdf").write_bytes(b"%PDF-1.4 cv")
+    sent = answer(
+        run(
+            SENDER, "send", "--to", "@communes:H48.33", "H48.11", "--subject", "Phòng chống lụt bão",
+            "--attach", "cv.pdf", "--code", "7/UBND", "--json",
+        )
+    )  # fmt: skip
+    assert [r["code"] for r in sent["recipients"]] == [RECIPIENT, OTHER, "H48.11"]
+    (stored,) = hub.documents.values()
+    assert stored.package.recipient_codes == (RECIPIENT, OTHER, "H48.11")
+
+
+@pytest.mark.parametrize("name", ["agencies.csv", "agencies.yaml"])
+def test_agencies_sync_brings_what_changed(run: Run, name: str, now_world: World) -> None:
+    first = answer(run(SENDER, "agencies", "sync", name, "--json"))
+    assert (first["version"], first["whole"], first["agencies"]) == (4, True, 8)
+    assert read_copy(Path(name)).agencies == now_world.directory.agencies
+    again = answer(run(SENDER, "agencies", "sync", name, "--json"))
+    assert (again["whole"], again["changed"], again["agencies"]) == (False, 0, 8)
+    Path(name).write_text(Path(name).read_text("utf-8") + "\n", "utf-8")  # by hand
+    assert answer(run(SENDER, "agencies", "sync", name, "--json"))["whole"]
+    assert "8" in run(SENDER, "agencies", "sync", name).output
 
 
 def test_refused_submission_exits_3_with_the_hubs_code(run: Run, signed: bytes, hub: FakeExchange) -> None:
