@@ -31,42 +31,17 @@ from lienthong.domain.document import (
     SignerInfo,
     TraceHeader,
 )
+from lienthong.domain.document_type import ADMINISTRATIVE, ADMINISTRATIVE_TYPES
 from lienthong.errors import Code
 from lienthong_client.content import EXTERNAL_OVER, TOGETHER, BigFile, goes_beside
 from lienthong_client.errors import Misuse
 
 VIETNAM = timezone(timedelta(hours=7))  # edXML's zoneless times and dates
 
-#: the 29 types of Nghị định 30/2020 that travel: abbreviation -> name, in the order of their TypeDetail 1, 2, …
+#: the types of Nghị định 30/2020 that travel: abbreviation -> name, in the order of their TypeDetail 1, 2, …
 TYPES: dict[str, str] = {
-    "NQ": "Nghị quyết",
-    "QĐ": "Quyết định",
-    "CT": "Chỉ thị",
-    "QC": "Quy chế",
-    "QyĐ": "Quy định",
-    "TC": "Thông cáo",
-    "TB": "Thông báo",
-    "HD": "Hướng dẫn",
-    "CTr": "Chương trình",
-    "KH": "Kế hoạch",
-    "PA": "Phương án",
-    "ĐA": "Đề án",
-    "DA": "Dự án",
-    "BC": "Báo cáo",
-    "BB": "Biên bản",
-    "TTr": "Tờ trình",
-    "HĐ": "Hợp đồng",
-    "CV": "Công văn",
-    "CĐ": "Công điện",
-    "BGN": "Bản ghi nhớ",
-    "BCK": "Bản cam kết",
-    "BTT": "Bản thỏa thuận",
-    "GCN": "Giấy chứng nhận",
-    "GUQ": "Giấy ủy quyền",
-    "GM": "Giấy mời",
-    "GGT": "Giấy giới thiệu",
+    entry.abbreviation or "CV": entry.name for entry in ADMINISTRATIVE_TYPES if entry.detail is not None
 }
-_ADMINISTRATIVE = 2  # DocumentType/Type of an administrative document
 
 PRIORITIES: dict[str, Priority] = {
     "normal": Priority.NORMAL,
@@ -123,6 +98,7 @@ class Draft:
     position: str | None = None
     competence: str | None = None
     business: Business | None = None  #: what it does to a document sent before; see `AgencyClient.update`
+    not_secret: bool = False  #: declare, signed, that words like "mật" in it are no state secret
 
 
 def compose(
@@ -143,7 +119,7 @@ def compose(
         code_notation=notation,
         promulgation_place=_text(draft.place or province, "place"),
         promulgation_date=promulgated,
-        document_type=DocumentType(type=_ADMINISTRATIVE, type_name=name, type_detail=detail),
+        document_type=DocumentType(type=ADMINISTRATIVE, type_name=name, type_detail=detail),
         subject=subject,
         content=_text(draft.content or subject, "content"),
         signer=SignerInfo(
@@ -160,6 +136,7 @@ def compose(
         manifest=tuple(
             _entry(file, attachment) for file, attachment in zip(draft.files, carried, strict=True)
         ),
+        no_state_secret=draft.not_secret,
     )
     return document, attachments
 

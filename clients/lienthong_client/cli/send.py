@@ -35,7 +35,7 @@ under \\[sender] in the profile.
 """
 
 _TYPES = "Abbreviation or name: " + ", ".join(TYPES)
-_NOT_SECRET = "Declare, signed, that it holds no state secret: lets harmless words of secrecy pass (rule secrecy)."
+_DECLARE = "Declare, signed, that it holds no state secret: lets harmless words of secrecy pass (rule secrecy)."
 _PRIORITIES = "0-4, or normal, urgent, very-urgent, express (thuong, khan, thuong-khan, hoa-toc)."
 
 
@@ -100,7 +100,7 @@ def send(
     replace: Replace = None,
     superseded_for: For = None,
     reason: Reason = None,
-    not_secret: Annotated[bool, typer.Option("--not-secret", help=_NOT_SECRET)] = False,
+    not_secret: Annotated[bool, typer.Option("--not-secret", help=_DECLARE)] = False,
 ) -> None:
     """Build a document, sign it and submit it."""
     session = session_of(context)
