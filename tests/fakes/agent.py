@@ -6,13 +6,15 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+from lienthong.domain.document import Lane
+from lienthong_client.agent import Agent, AgentSettings
 from lienthong_client.agent.disk import Disk
 from lienthong_client.agent.pace import Pace
 
@@ -126,3 +128,41 @@ class HookServer:
             server.shutdown()
             server.server_close()
             thread.join()
+
+
+class Office:
+    """One office's folder, agents on it, and what became of its files."""
+
+    def __init__(self, root: Path, profile: Path, stack: AsyncExitStack, **outbox: Any) -> None:
+        self.pace = JumpingPace()
+        self.settings = AgentSettings.model_validate(
+            {"profile": profile, "folder": root, "outbox": outbox, "language": "en"}
+        )
+        self.root = root
+        self._stack = stack
+        self.outbox = Agent(self.settings).folders.outbox
+
+    def agent(self, disk: Disk | None = None) -> Agent:
+        made = Agent(self.settings, disk=disk, pace=self.pace)
+        self._stack.push_async_callback(made.client.close)
+        return made
+
+    def put(self, name: str, data: bytes | str) -> Path:
+        path = self.outbox / name
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        return path
+
+    async def work(self, agent: Agent) -> None:
+        """Look, let the files settle, look again, send."""
+        await agent.sender.take()
+        self.pace.jump(seconds=3)
+        await agent.sender.take()
+        for lane in Lane:
+            await agent.sender.send(lane)
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(path.name for path in (self.root / folder).iterdir())
+
+    def result(self, place: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.root / place / "result.json").read_bytes())
+        return found

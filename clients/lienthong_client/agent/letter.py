@@ -5,6 +5,7 @@
     code: 12/UBND-VP          # number and notation out of the office's register
     type: GM                  # and priority, content, due, promulgated, place, signer, position, competence
     files: [thu-moi.pdf, phu-luc.xlsx]      # when absent: the files of the same name
+    not_secret: true          # declares, signed, that words like "mật" in it are no state secret
 
 Read with PyYAML's base loader: text, lists and mappings only, so that `12/3` stays text and nothing is ever built.
 """
@@ -28,6 +29,7 @@ LONGEST = 65_536  # bytes
 _TEXTS = ("subject", "code", "type", "priority", "content", "place", "signer", "position", "competence")
 _DATES = ("due", "promulgated")
 _LISTS = ("to", "files")
+_FLAGS = ("not_secret",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,14 @@ def read_letter(data: bytes) -> Letter:
 def _value(key: Any, value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     if key in _LISTS:
         return _list(key, value)
-    if key not in _TEXTS + _DATES:
-        raise _wrong(str(key), f"unknown; known are {', '.join(_LISTS + _TEXTS + _DATES)}")
+    if key not in _TEXTS + _DATES + _FLAGS:
+        raise _wrong(str(key), f"unknown; known are {', '.join(_LISTS + _TEXTS + _DATES + _FLAGS)}")
     if not isinstance(value, str):
         raise _wrong(key, "must be text")
+    if key in _FLAGS:
+        if value not in ("true", "false"):
+            raise _wrong(key, f"{value!r} is not true or false")
+        return value == "true"
     if key in _TEXTS:
         return value
     try:

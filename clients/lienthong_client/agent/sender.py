@@ -32,7 +32,8 @@ from lienthong_client.agent.status import Status
 from lienthong_client.agent.webhooks import Webhooks
 from lienthong_client.cli import shapes
 from lienthong_client.client import AgencyClient
-from lienthong_client.compose import BigFile, File, find_priority, read_files
+from lienthong_client.compose import File, find_priority, read_files
+from lienthong_client.content import BigFile
 from lienthong_client.errors import Misuse, Unproven, Unreachable
 from lienthong_client.profile import ProfileError
 from lienthong_client.results import Accepted

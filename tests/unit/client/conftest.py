@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lienthong_client import AgencyClient, Retry
+from tests.fakes.agent import Office
 from tests.fakes.exchange import FakeExchange
 from tests.pki.world import World
 
@@ -55,3 +56,10 @@ async def connect(profile_of: Callable[[str], Path]) -> AsyncIterator[Callable[[
 def signed(now_world: World) -> bytes:
     """A document from SENDER to RECIPIENT and OTHER."""
     return now_world.signed(SENDER, [RECIPIENT, OTHER])
+
+
+@pytest.fixture
+async def office(tmp_path: Path, profile_of: Callable[[str], Path]) -> AsyncIterator[Callable[..., Office]]:
+    """SENDER's folder for an agent; arguments are settings of the outbox."""
+    async with AsyncExitStack() as stack:
+        yield lambda **outbox: Office(tmp_path / "office", profile_of(SENDER), stack, **outbox)
