@@ -37,11 +37,10 @@ def expired(connection: Connection, at: datetime, limit: int) -> list[InboxItem]
 
 def overdue(connection: Connection, asked: OverdueQuery) -> list[InboxItem]:
     """Late or un-fetched documents, those first that were due first."""
-    query = _ITEM.where(tables.unreceived)
     if asked.kind is OverdueKind.LATE:
-        query = query.where(ways.c.receipt_due_at <= asked.at)
-    else:
-        query = query.where(ways.c.state == DeliveryState.CONSIGNED)
+        query = _ITEM.where(tables.unreceived, ways.c.receipt_due_at <= asked.at)
+    else:  # by state: the inboxes empty themselves, while those that were late once stay late for ever
+        query = _ITEM.where(tables.with_duty, ways.c.state == DeliveryState.CONSIGNED)
     if asked.since is not None:
         query = query.where(ways.c.receipt_due_at >= asked.since)
     if asked.sender is not None:
