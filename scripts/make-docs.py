@@ -1,17 +1,20 @@
-"""Which pages are drawn from tables in the code? docs/errors.md and docs/states.md; `make docs` writes both.
+"""Which pages are drawn from tables in the code? docs/errors.md, rules.md and states.md; `make docs` writes them.
 
 tests/architecture compares them with what this would write, so a table and its page cannot part.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from lienthong.domain.delivery import FINAL, TRANSITIONS, DeliveryState
 from lienthong.domain.request import FIRST, RequestState
 from lienthong.domain.request import TRANSITIONS as REQUESTS
 from lienthong.domain.status import FOLLOWERS, PROGRESS, StatusCode
+from lienthong.edxml.rules import MODULES
 from lienthong.errors import CATALOGUE
+from lienthong.hub.rule_list import HUB_RULES
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -137,12 +140,55 @@ def business_page() -> str:
     return "".join([*lines, "```\n"])
 
 
+RULES_HEAD = """\
+# Rules
+
+<!-- Drawn from server/lienthong/edxml/rules/ and server/lienthong/hub/rule_list.py by `make docs`. Do not edit. -->
+
+What a package must keep besides structure and signature. A rule that blocks refuses the package with `RULE_VIOLATED`
+(ErrorInfo metadata: `rule`, `field`); what does not block is a warning in the answer of the submission. Before sending,
+`lienthong-agency check FILE` tells all of it at once. Real senders exceed much of what the regulations say, so only
+what deployed validators refuse as well blocks.
+
+Words of secrecy: `lienthong-agency send --not-secret` puts the sender's declaration
+`<NoStateSecret xmlns="urn:lienthong:declaration:1"/>` at the end of MessageHeader, where the signature covers it; then
+the words are a warning. A secrecy stamp in SphereOfPromulgation is never let through.
+
+| rule | asks | blocks | where | source |
+|---|---|---|---|---|
+"""
+
+SAMPLES_HEAD = """
+## In Vietnamese, with samples
+
+| quy tắc | nội dung | đúng | sai |
+|---|---|---|---|
+"""
+
+
+def rules_page() -> str:
+    """docs/rules.md: each rule, where it looks and why, then in Vietnamese with a good and a bad sample."""
+    rules = {m.RULE: ((m.__doc__ or "").partition("?")[0] + "?", m.ABOUT) for m in MODULES} | HUB_RULES
+    table = [
+        f"| `{name}` | {asks} | {about.blocks} | {about.field} | {about.clause} |\n"
+        for name, (asks, about) in rules.items()
+    ]
+    samples = [
+        f"| `{name}` | {about.vi} | {about.good} | {about.bad} |\n" for name, (_, about) in rules.items()
+    ]
+    return "".join([RULES_HEAD, *table, SAMPLES_HEAD, *samples])
+
+
 def in_order(states: frozenset[DeliveryState]) -> list[DeliveryState]:
     """The states in the order they are declared: a set's own order changes from run to run."""
     return [state for state in DeliveryState if state in states]
 
 
-PAGES = {"errors.md": errors_page, "states.md": lambda: states_page() + business_page()}
+PAGES: dict[str, Callable[[], str]] = {
+    "errors.md": errors_page,
+    "rules.md": rules_page,
+    "states.md": lambda: states_page() + business_page(),
+}
 
 if __name__ == "__main__":
     DOCS.mkdir(exist_ok=True)
