@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 
 from lienthong import store as stores
 from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.request import RequestState
 from lienthong.errors import HubFault
 from lienthong.hub.ports import Store
 from lienthong.hub.receipt_port import OverdueKind, OverdueQuery
@@ -22,6 +23,7 @@ from lienthong.store.database import open_engine
 from lienthong.store.tables import metadata
 from tests.contract.store_backends import REAL, any_url  # noqa: F401
 from tests.contract.store_suite import a_consignment, a_document, a_held, a_hop, after, an_event, consign
+from tests.contract.test_store_status import a_request
 from tests.services import postgres
 
 TEXT_INDEX = "document_text", "ix_documents_folded"  # made by the migrations alone
@@ -124,6 +126,7 @@ async def test_no_query_reads_a_whole_table(tmp_path: Path) -> None:
     document = a_document("H48.11", "H48.02")
     await use_documents(store, document)
     await use_the_rest(store, document)
+    await use_business(store, document)
     await use_receipts(store)
     sa.event.remove(store._db.engine, "before_cursor_execute", note)
 
@@ -132,6 +135,7 @@ async def test_no_query_reads_a_whole_table(tmp_path: Path) -> None:
         "SCAN documents USING COVERING INDEX ix_documents_accepted_at_id",
         "SCAN events",
         "SCAN deliveries USING COVERING INDEX ix_deliveries_waiting",  # holds the undelivered alone
+        "SCAN requests USING INDEX ix_requests_pending",  # holds the pending alone
     }
     with store._db.engine.begin() as connection:
         for statement, parameters in statements.items():
@@ -199,3 +203,16 @@ async def use_the_rest(store: Store, document: NewDocument) -> None:
     await store.resolve(held.id, "released", "x", "y", after(3))
     for table in ("deliveries", "hops", "evidence"):
         await getattr(store, table)(document.id)
+
+
+async def use_business(store: Store, document: NewDocument) -> None:
+    await store.accept(a_request(document))
+    (request,) = await store.pending_requests(5)
+    await store.settle_requests([request.id], RequestState.ASKED, after(30))
+    await store.requests(document.id)
+    await store.statuses(document.id)
+    await store.stopped(document.id, ["H48.11"])
+    await store.sent("H48.31", document.edxml_document_id or "")
+    place = await store.newest_change("H48.11")
+    await store.changes("H48.11", after=None, limit=5)
+    await store.changes("H48.11", after=place, limit=5)
