@@ -33,7 +33,7 @@ from lienthong.domain.document import Lane
 from lienthong.domain.evidence import ContentHandover
 from lienthong.edxml.bounds import Limits
 from lienthong.hub.accept import Submission
-from lienthong.hub.assembly import assemble
+from lienthong.hub.assembly import Policy, Surroundings, assemble
 from lienthong.hub.certificates import read_certificate
 from lienthong.hub.identity import Caller, Role
 from lienthong.hub.knowledge import Knowledge, Trusts
@@ -114,7 +114,7 @@ class Linkage:
         await self.knowledge.refresh()
         self.broker = await self._connect()
         await self.broker.declare([agency.code for agency in directory])
-        parts = assemble(
+        around = Surroundings(
             store=self.store,
             blobs=self.blobs,
             contents=self.contents,
@@ -122,10 +122,9 @@ class Linkage:
             knowledge=self.knowledge,
             key=self.world.hub_key,
             clock=self.now,
-            limits=Limits(),
-            patience=Patience(unpublished_after=5.0, stalled_after=3600.0),
-            redirect_closed=self._redirect_closed,
         )
+        patience = Patience(unpublished_after=5.0, stalled_after=3600.0)
+        parts = assemble(around, Policy(patience=patience, redirect_closed=self._redirect_closed))
         self.parts = parts
         self.hub, self.administration = parts.hub, parts.administration
         self.dispatcher, self.reconciler = parts.dispatcher, parts.reconciler

@@ -26,7 +26,7 @@ from lienthong.edxml.bounds import Limits
 from lienthong.errors import HubFault
 from lienthong.hub.administration import Administration
 from lienthong.hub.application import Hub
-from lienthong.hub.assembly import HubParts, assemble
+from lienthong.hub.assembly import HubParts, Policy, Surroundings, assemble
 from lienthong.hub.content import ContentLimits
 from lienthong.hub.files import PdfPolicy
 from lienthong.hub.knowledge import Knowledge
@@ -57,7 +57,7 @@ def now() -> datetime:
 def _assemble(
     settings: Settings, store: Store, blobs: Blobs, broker: Broker, knowledge: Knowledge
 ) -> HubParts:
-    return assemble(
+    around = Surroundings(
         store=store,
         blobs=blobs,
         contents=open_contents(settings.blobs.url),
@@ -65,23 +65,26 @@ def _assemble(
         knowledge=knowledge,
         key=SigningKey.from_pem(_read(settings.hub.signing_key)),
         clock=now,
+    )
+    policy = Policy(
         limits=Limits(max_bytes=settings.limits.max_package),
-        inline_limit=settings.limits.inline_bytes,
-        redirect_closed=settings.directory.redirect_closed,
-        content_limits=ContentLimits(
-            max_size=settings.content.max_size,
-            max_pending=settings.content.max_pending,
-            abandoned_after=settings.content.abandoned_after,
-        ),
-        pdf_policy=PdfPolicy(settings.content.pdf_signatures),
         patience=Patience(
             every=settings.reconcile.every,
             unpublished_after=settings.reconcile.unpublished_after,
             stalled_after=settings.reconcile.stalled_after,
         ),
+        inline_limit=settings.limits.inline_bytes,
+        redirect_closed=settings.directory.redirect_closed,
+        content=ContentLimits(
+            max_size=settings.content.max_size,
+            max_pending=settings.content.max_pending,
+            abandoned_after=settings.content.abandoned_after,
+        ),
+        pdf=PdfPolicy(settings.content.pdf_signatures),
         deadlines=deadlines_of(settings),
         expire_every=settings.deadlines.every,
     )
+    return assemble(around, policy)
 
 
 async def run_hub(settings: Settings) -> None:

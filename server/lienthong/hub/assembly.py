@@ -52,55 +52,57 @@ class HubParts:
         await self.changes.notified(notification)
 
 
-def assemble(
-    *,
-    store: Store,
-    blobs: Blobs,
-    contents: Contents,
-    broker: Broker,
-    knowledge: Knowledge,
-    key: SigningKey,
-    clock: Clock,
-    limits: Limits,
-    patience: Patience,
-    inline_limit: int = DEFAULT_INLINE_LIMIT,
-    redirect_closed: bool = False,
-    content_limits: ContentLimits = DEFAULT_CONTENT_LIMITS,
-    pdf_policy: PdfPolicy = PdfPolicy.REPORT,
-    deadlines: Deadlines | None = None,
-    expire_every: float = 30.0,
-) -> HubParts:
-    """A hub on these ports. `key` signs its evidence; nothing runs yet."""
-    verification = Verification(knowledge, clock, limits)
-    dispatcher = Dispatcher(store, blobs, broker, clock, inline_limit=inline_limit)
-    reconciler = Reconciler(store, dispatcher, clock, patience)
-    inbox = Inbox(store=store, blobs=blobs, verification=verification, clock=clock, broker=broker)
-    failures = Failures(key)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a hub stands on. `key` signs its evidence."""
+
+    store: Store
+    blobs: Blobs
+    contents: Contents
+    broker: Broker
+    knowledge: Knowledge
+    key: SigningKey
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What an installation decides; the defaults are the settings' own."""
+
+    limits: Limits = Limits()
+    patience: Patience = Patience()
+    inline_limit: int = DEFAULT_INLINE_LIMIT
+    redirect_closed: bool = False  #: send on to a closed agency's single successor
+    content: ContentLimits = DEFAULT_CONTENT_LIMITS
+    pdf: PdfPolicy = PdfPolicy.REPORT
+    deadlines: Deadlines = Deadlines()
+    expire_every: float = 30.0  #: seconds between two looks for deadlines that have passed
+
+
+def assemble(around: Surroundings, policy: Policy) -> HubParts:
+    """A hub; nothing runs yet."""
+    store, broker, knowledge, clock = around.store, around.broker, around.knowledge, around.clock
+    verification = Verification(knowledge, clock, policy.limits)
+    dispatcher = Dispatcher(store, around.blobs, broker, clock, inline_limit=policy.inline_limit)
+    reconciler = Reconciler(store, dispatcher, clock, policy.patience)
+    inbox = Inbox(store=store, blobs=around.blobs, verification=verification, clock=clock, broker=broker)
+    failures = Failures(around.key)
     recalls = Recalls(store, broker, failures, clock)
-    content = _content(store, blobs, contents, knowledge, inbox, clock, limits, content_limits, pdf_policy)
+    content = _content(around, policy, inbox)
+    changes = Changes(store)
     acceptance = Acceptance(
         store=store,
-        blobs=blobs,
+        blobs=around.blobs,
         content=content,
         verification=verification,
         dispatcher=dispatcher,
-        key=key,
+        key=around.key,
         clock=clock,
-        limits=limits,
+        limits=policy.limits,
         recalls=recalls,
-        deadlines=deadlines or Deadlines(),
-        redirect=redirect_closed,
+        deadlines=policy.deadlines,
+        redirect=policy.redirect_closed,
     )
-    closures = Closures(
-        store=store,
-        broker=broker,
-        dispatcher=dispatcher,
-        knowledge=knowledge,
-        failures=Failures(key),
-        clock=clock,
-        redirect=redirect_closed,
-    )
-    changes = Changes(store)
     hub = Hub(
         store=store,
         knowledge=knowledge,
@@ -109,51 +111,63 @@ def assemble(
         changes=changes,
         receipts=Receipts(store, knowledge, clock),
         register=Register(store, knowledge, clock),
-        max_package=limits.max_bytes,
-    )
-    administration = Administration(
-        store=store,
-        blobs=blobs,
-        broker=broker,
-        knowledge=knowledge,
-        held=HeldMessages(store, broker, dispatcher, clock, failures),
-        reconciler=reconciler,
-        clock=clock,
+        max_package=policy.limits.max_bytes,
     )
     return HubParts(
         hub=hub,
-        administration=administration,
+        administration=_administration(around, reconciler, dispatcher, failures),
         content=content,
         inbox=inbox,
         changes=changes,
         recalls=recalls,
-        expirer=Expirer(store, broker, failures, clock, every=expire_every),
-        closures=closures,
+        expirer=Expirer(store, broker, failures, clock, every=policy.expire_every),
+        closures=_closures(around, policy, dispatcher, failures),
         dispatcher=dispatcher,
         reconciler=reconciler,
         dead_letters=DeadLetters(store, knowledge, clock),
     )
 
 
-def _content(
-    store: Store,
-    blobs: Blobs,
-    contents: Contents,
-    knowledge: Knowledge,
-    inbox: Inbox,
-    clock: Clock,
-    limits: Limits,
-    content_limits: ContentLimits,
-    pdf_policy: PdfPolicy,
-) -> ContentDesk:
+def _administration(
+    around: Surroundings, reconciler: Reconciler, dispatcher: Dispatcher, failures: Failures
+) -> Administration:
+    return Administration(
+        store=around.store,
+        blobs=around.blobs,
+        broker=around.broker,
+        knowledge=around.knowledge,
+        held=HeldMessages(around.store, around.broker, dispatcher, around.clock, failures),
+        reconciler=reconciler,
+        clock=around.clock,
+    )
+
+
+def _closures(around: Surroundings, policy: Policy, dispatcher: Dispatcher, failures: Failures) -> Closures:
+    return Closures(
+        store=around.store,
+        broker=around.broker,
+        dispatcher=dispatcher,
+        knowledge=around.knowledge,
+        failures=failures,
+        clock=around.clock,
+        redirect=policy.redirect_closed,
+    )
+
+
+def _content(around: Surroundings, policy: Policy, inbox: Inbox) -> ContentDesk:
     files = PackageFiles(
-        blobs=blobs,
-        contents=contents,
-        trust=lambda: knowledge.now.trusts.agencies,
-        clock=clock,
-        limits=limits,
-        policy=pdf_policy,
+        blobs=around.blobs,
+        contents=around.contents,
+        trust=lambda: around.knowledge.now.trusts.agencies,
+        clock=around.clock,
+        limits=policy.limits,
+        policy=policy.pdf,
     )
     return ContentDesk(
-        store=store, contents=contents, files=files, inbox=inbox, clock=clock, limits=content_limits
+        store=around.store,
+        contents=around.contents,
+        files=files,
+        inbox=inbox,
+        clock=around.clock,
+        limits=policy.content,
     )

@@ -24,7 +24,7 @@ from lienthong.domain.document import Lane
 from lienthong.domain.evidence import ContentHandover
 from lienthong.edxml.bounds import Limits
 from lienthong.hub.accept import Submission
-from lienthong.hub.assembly import assemble
+from lienthong.hub.assembly import Policy, Surroundings, assemble
 from lienthong.hub.certificates import read_certificate
 from lienthong.hub.identity import Caller, Role
 from lienthong.hub.knowledge import Knowledge, Trusts
@@ -68,7 +68,7 @@ class Bench:
         self.knowledge = Knowledge(self.store, lambda: self.trusts, self.now)
         limits = limits or Limits()
         self.verification = Verification(self.knowledge, self.now, limits)
-        parts = assemble(
+        around = Surroundings(
             store=self.store,
             blobs=self.blobs,
             contents=open_contents("memory://"),
@@ -76,10 +76,8 @@ class Bench:
             knowledge=self.knowledge,
             key=self.world.hub_key,
             clock=self.now,
-            limits=limits,
-            patience=PATIENCE,
-            inline_limit=inline_limit,
         )
+        parts = assemble(around, Policy(limits=limits, patience=PATIENCE, inline_limit=inline_limit))
         self.hub, self.administration, self.inbox = parts.hub, parts.administration, parts.inbox
         self.dispatcher, self.reconciler = parts.dispatcher, parts.reconciler
         self.dead_letters = parts.dead_letters
