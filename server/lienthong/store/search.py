@@ -27,12 +27,17 @@ def fold(text: str) -> str:
 
 
 class AgencySearch:
-    """Finds agencies by code prefix or by words of the name; test agencies are never found."""
+    """Finds agencies by code prefix or by words of a name, one to come too; test agencies are never found."""
 
     def __init__(self, agencies: Iterable[Agency]) -> None:
         # a space before each word: " son" is found where a word begins
         named = sorted(
-            ((_words(a.name), a.code, a) for a in agencies if a.environment is not Environment.TEST),
+            (
+                (_words(name), a.code, a)
+                for a in agencies
+                if a.environment is not Environment.TEST
+                for name in {a.name, *(change.name for change in a.changes if change.name)}
+            ),
             key=lambda entry: entry[:2],
         )
         self._names = [name for name, _, _ in named]
@@ -46,12 +51,13 @@ class AgencySearch:
         code, wanted = fold(text), _words(text)
         if not wanted or limit <= 0:
             return []
-        found: dict[int, None] = {}
+        found: dict[str, Agency] = {}
         for place in chain(self._by_code(code), self._by_beginning(wanted), self._by_words(wanted)):
-            found.setdefault(place)
+            agency = self._agencies[place]
+            found.setdefault(agency.code, agency)
             if len(found) >= limit:
                 break
-        return [self._agencies[place] for place in found]
+        return list(found.values())
 
     def _by_code(self, code: str) -> Iterator[int]:
         for at in range(bisect_left(self._codes, (code,)), len(self._codes)):

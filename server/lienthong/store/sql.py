@@ -58,7 +58,7 @@ class _Known:
 
     version: int  #: of the agencies alone
     directory: Directory
-    search: AgencySearch
+    search: AgencySearch | None = None  #: made when first asked for
 
 
 def open_store(url: str) -> SqlStore:
@@ -216,16 +216,24 @@ class SqlStore:
             if not changed:
                 return known.directory.version
             # checked here, not in the writer's thread, where a large directory would hold up every acceptance
-            await asyncio.to_thread(Directory.of, {**before, **given}.values())
+            agencies_after = [agency for _, agency in sorted({**before, **given}.items())]
+            whole = await asyncio.to_thread(Directory.of, agencies_after)
             write = directory.write_agencies
             version = await self._db.write(write, changed, event=event, expected=known.version)
             if version is not None:
+                if self._known is known:  # an import in parts need not read again what it wrote
+                    self._known = _Known(known.version + 1, replace(whole, version=version))
                 return version
         raise HubFault("the directory is being changed by others all the time")
 
     async def search_agencies(self, text: str, *, limit: int) -> list[Agency]:  # noqa: D102
         known = await self._current()
-        return await asyncio.to_thread(known.search.search, text, limit=limit)
+        index = known.search
+        if index is None:
+            index = await asyncio.to_thread(AgencySearch, known.directory)
+            if self._known is not None and self._known.version == known.version:
+                self._known = replace(self._known, search=index)
+        return await asyncio.to_thread(index.search, text, limit=limit)
 
     async def _current(self) -> _Known:
         """The agencies as they are now; read anew only when their version rose."""
@@ -233,8 +241,7 @@ class SqlStore:
         known = self._known
         if known is None or known.version < agencies_version:
             version, snapshot = await self._db.read(directory.read_agencies)
-            search = await asyncio.to_thread(AgencySearch, snapshot)
-            known = _Known(version, snapshot, search)
+            known = _Known(version, snapshot)
         elif known.directory.version < whole:
             known = replace(known, directory=replace(known.directory, version=whole))
         self._known = known
