@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lienthong.domain.deadline import Deadlines
 from lienthong.edxml.bounds import Limits
@@ -69,13 +69,13 @@ class Surroundings:
 class Policy:
     """What an installation decides; the defaults are the settings' own."""
 
-    limits: Limits = Limits()
-    patience: Patience = Patience()
+    limits: Limits = field(default_factory=Limits)
+    patience: Patience = field(default_factory=Patience)
     inline_limit: int = DEFAULT_INLINE_LIMIT
     redirect_closed: bool = False  #: send on to a closed agency's single successor
     content: ContentLimits = DEFAULT_CONTENT_LIMITS
     pdf: PdfPolicy = PdfPolicy.REPORT
-    deadlines: Deadlines = Deadlines()
+    deadlines: Deadlines = field(default_factory=Deadlines)
     expire_every: float = 30.0  #: seconds between two looks for deadlines that have passed
 
 
