@@ -221,7 +221,8 @@ async def receive(province: Province, accepted: Accepted, recipients: Sequence[s
                 await asyncio.gather(*(one(code) for code in recipients))
         except TimeoutError as error:
             raise DemoFailed(f"not everybody had the document within {ARRIVED_WITHIN:.0f} s") from error
-    console.print(f"   {len(recipients)} recipients fetched it, verified it themselves and signed a receipt")
+    who = "the recipient" if len(recipients) == 1 else f"{len(recipients)} recipients"
+    console.print(f"   {who} fetched it, verified it and signed a receipt")
 
 
 async def clerks_answer(province: Province, report: Accepted) -> None:
