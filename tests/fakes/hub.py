@@ -21,6 +21,7 @@ from lienthong.domain.lifecycle import Reform, ReformOrder
 from lienthong.errors import Code, Refusal
 from lienthong.hub.administration import DocumentView, HeldView, QueueView
 from lienthong.hub.application import Submission, Tracking
+from lienthong.hub.check import Checked
 from lienthong.hub.files import FileReport
 from lienthong.hub.identity import Caller
 from lienthong.hub.ports import QueueRow
@@ -106,6 +107,7 @@ class FakeHub(_Failing):
         self.deliveries: dict[str, DeliveryRow] = {}
         self.acknowledged: dict[str, bytes] = {}
         self.gate: asyncio.Event | None = None
+        self.checked: Checked | None = None  #: what a check answers
         self.entered = asyncio.Event()
         self.cancelled = asyncio.Event()
         self.watching = 0
@@ -158,6 +160,11 @@ class FakeHub(_Failing):
             self.cancelled.set()
             raise
         return self._take(caller.require_agency(), data)
+
+    async def check(self, caller: Caller, data: bytes) -> Checked:
+        self._enter("check")
+        assert self.checked is not None
+        return self.checked
 
     def _take(self, sender: str, data: bytes) -> Submission:
         digest = sha256_hex(data)
