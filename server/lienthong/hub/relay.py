@@ -129,6 +129,8 @@ class Relay:
         await self._publish(hop, stored, repeated=repeated, delivery=delivery)  # (7)
         if hop.consignment is not None:
             await self._tell(hop)
+        elif hop.row.sequence == 1 and not repeated:  # ACCEPTED -> IN_TRANSIT
+            await self._wake(hop.row.document_id, hop.document.sender)
 
     async def _blob(self, message: TransitMessage) -> bytes:
         try:
@@ -306,6 +308,13 @@ class Relay:
         )
         log.error("hop.quarantined", node=delivery.node, document_id=document_id, code=refusal.code.value)
         await self._store.hold(held, recipients=recipients)
+        document = None if document_id is None else await self._store.document(document_id)
+        if document is not None:
+            await self._wake(document.id, document.sender)
+
+    async def _wake(self, document_id: str, sender: str) -> None:
+        """The sender's watchers look at the store: something of its document changed."""
+        await self._broker.notify({"kind": "changed", "document_id": document_id, "sender": sender})
 
     async def _concerned(self, delivery: TransitDelivery) -> tuple[str | None, list[str]]:
         """Which stored document a bad message claims to carry, and which deliveries wait for it at this node.
