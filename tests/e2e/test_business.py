@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from tests.services.machine import BIN, Machine
 
@@ -20,9 +21,9 @@ def sent(machine: Machine, pdf: Path, code: str, *to: str) -> str:
     return document
 
 
-def delivery(machine: Machine, document: str, recipient: str) -> dict[str, object]:
+def delivery(machine: Machine, document: str, recipient: str) -> dict[str, Any]:
     tracked = machine.agency(COMMUNE, "track", document)
-    found: dict[str, object] = next(d for d in tracked["deliveries"] if d["recipient"] == recipient)
+    found: dict[str, Any] = next(d for d in tracked["deliveries"] if d["recipient"] == recipient)
     return found
 
 
@@ -38,7 +39,7 @@ def test_a_status_reaches_the_sender_and_an_illegal_one_is_refused(
     assert said["warnings"] == []
     seen = delivery(machine, document, DEPARTMENT)
     assert (seen["status"], seen["state"]) == ("05", "HANDED_OVER")
-    (line,) = seen["statuses"]  # type: ignore[misc]
+    (line,) = seen["statuses"]
     assert (line["code"], line["sender"], line["description"], line["staff"]) == (
         "05",
         DEPARTMENT,
@@ -78,7 +79,7 @@ def test_a_recall_says_what_was_stopped_and_what_was_read_and_holds_the_proof(
     refused = machine.agency(OTHER, "fetch", document, tmp_path / "never", expect=3)
     assert "Gửi nhầm" in refused["error"]["detail"]
     machine.agency(DEPARTMENT, "status", document, "16", "--description", "Đã xử lý")
-    (request,) = delivery(machine, document, DEPARTMENT)["requests"]  # type: ignore[misc]
+    (request,) = delivery(machine, document, DEPARTMENT)["requests"]
     assert (request["state"], request["answer"], request["reason"]) == ("DECLINED", "Đã xử lý", "Gửi nhầm")
 
 
@@ -110,16 +111,16 @@ def test_watch_prints_each_change_as_it_happens(machine: Machine, pdf: Path) -> 
 
 def test_a_document_is_updated_and_replaced(machine: Machine, pdf: Path) -> None:
     old = sent(machine, pdf, "34/UBND-VP", DEPARTMENT, OTHER)
-    words = ["send", "--to", DEPARTMENT, "--subject", "Đính chính", "--attach", pdf]
+    words: list[str | Path] = ["send", "--to", DEPARTMENT, "--subject", "Đính chính", "--attach", pdf]
     updated = machine.agency(
         COMMUNE, *words, "--code", "35/UBND-VP", "--update", old, "--remove", OTHER, "--reason", "Sai số liệu"
     )
     machine.until_state(COMMUNE, updated["document_id"], DEPARTMENT, "CONSIGNED")
     assert delivery(machine, old, OTHER)["state"] == "WITHDRAWN"
-    (request,) = delivery(machine, old, DEPARTMENT)["requests"]  # type: ignore[misc]
+    (request,) = delivery(machine, old, DEPARTMENT)["requests"]
     assert (request["kind"], request["state"], request["reason"]) == ("UPDATE", "ASKED", "Sai số liệu")
     machine.agency(COMMUNE, *words, "--code", "36/UBND-VP", "--replace", old, "--for", DEPARTMENT)
-    states = [asked["state"] for asked in delivery(machine, old, DEPARTMENT)["requests"]]  # type: ignore[attr-defined]
+    states = [asked["state"] for asked in delivery(machine, old, DEPARTMENT)["requests"]]
     assert states == ["ASKED", "SUPERSEDED"]
     shown = machine.operator("documents", "show", old)
     assert "SUPERSEDED" in json.dumps(shown)

@@ -9,7 +9,7 @@ from tests.services.machine import Machine
 COMMUNE, DEPARTMENT = "H48.31.05", "H48.11"
 
 
-def compose(machine: Machine, pdf: Path, out: Path, *options: object) -> None:
+def compose(machine: Machine, pdf: Path, out: Path, *options: str) -> None:
     """A signed document in `out`, sent once."""
     machine.agency(COMMUNE, "send", "--to", DEPARTMENT, "--attach", pdf, "--keep", out, *options)
 

@@ -223,8 +223,7 @@ class DirectoryServicer(directory_grpc.DirectoryServiceServicer):
         self.hub.enter("SyncAgencies", context)
         whole = not 0 < request.since <= self.version
         changed = [*self.hub.world.directory] if whole else self.changed
-        for agency in [_agency(each) for each in changed] or [None]:
-            part = [] if agency is None else [agency]
+        for part in [[_agency(each)] for each in changed] or [[]]:
             yield directory_pb2.SyncAgenciesResponse(version=self.version, whole=whole, agencies=part)
 
     @_answering

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from lienthong.domain.agency import Agency, AgencyStatus, Directory, Environment
 from lienthong.domain.delivery import DeliveryState
@@ -310,7 +311,7 @@ class FakeAdministration(_Failing):
     def __init__(self, hub: FakeHub) -> None:
         super().__init__()
         self.hub = hub
-        self.asked: dict[str, list[tuple[object, ...]]] = defaultdict(list)
+        self.asked: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         self.held_rows = {"h1": held_row(id="h1"), "h2": held_row(id="h2", kind=HeldKind.DEAD_LETTER)}
         self.agencies_version = 7
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 
 import pytest
 
@@ -12,6 +11,7 @@ from lienthong.domain.status import Step
 from lienthong.errors import Code, Refusal
 from lienthong.hub.accept import Submission
 from lienthong.hub.status_port import ChangeKind
+from lienthong.rpc.pipeline import closing
 from tests.services.linkage import Linkage
 from tests.services.speaking import say, status_package
 
@@ -30,7 +30,7 @@ async def refused(
     linkage: Linkage, sender: str, to: str, code: str, name: str | None, **options: float
 ) -> Refusal:
     with pytest.raises(Refusal) as refusal:
-        await say(linkage, sender, to, code, name, **options)  # type: ignore[arg-type]
+        await say(linkage, sender, to, code, name, **options)
     return refusal.value
 
 
@@ -111,7 +111,7 @@ async def test_the_sender_hears_every_change_as_it_happens_and_goes_on_where_it_
     linkage: Linkage,
 ) -> None:
     heard: list[tuple[ChangeKind, str]] = []
-    async with aclosing(linkage.hub.watch_changes(linkage.caller(SENDER), after=None)) as watch:
+    async with closing(linkage.hub.watch_changes(linkage.caller(SENDER), after=None)) as watch:
         begun, nothing = await anext(watch)
         assert nothing is None
         sent = await received(linkage)
@@ -129,7 +129,7 @@ async def test_the_sender_hears_every_change_as_it_happens_and_goes_on_where_it_
         ("status", "03"),
     ]
     again = []
-    async with aclosing(linkage.hub.watch_changes(linkage.caller(RECIPIENT), after=begun)) as watch:
+    async with closing(linkage.hub.watch_changes(linkage.caller(RECIPIENT), after=begun)) as watch:
         await anext(watch)
         async with asyncio.timeout(20):
             for _ in range(4):
@@ -137,7 +137,7 @@ async def test_the_sender_hears_every_change_as_it_happens_and_goes_on_where_it_
                 assert change is not None
                 again.append((change.kind, change.value))
     assert again == heard
-    async with aclosing(linkage.hub.watch_changes(linkage.caller(OTHER), after=begun)) as watch:
+    async with closing(linkage.hub.watch_changes(linkage.caller(OTHER), after=begun)) as watch:
         await anext(watch)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(watch), 0.2)

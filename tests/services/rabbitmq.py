@@ -55,13 +55,13 @@ async def rabbit_brokers(
     made: list[RabbitBroker] = []
 
     def make(**settings: Any) -> RabbitBroker:
-        settings = {
+        given: dict[str, Any] = {
             "urls": [rabbitmq.amqp_url],
             "retry_delays": RETRY_DELAYS,
             "prefix": rabbit_prefix,
             "dead_pause": 0.1,
         } | settings
-        made.append(RabbitBroker(settings.pop("urls"), **settings))
+        made.append(RabbitBroker(**given))
         return made[-1]
 
     yield make

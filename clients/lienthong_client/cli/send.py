@@ -35,7 +35,9 @@ under \\[sender] in the profile.
 """
 
 _TYPES = "Abbreviation or name: " + ", ".join(TYPES)
-_DECLARE = "Declare, signed, that it holds no state secret: lets harmless words of secrecy pass (rule secrecy)."
+_DECLARE = (
+    "Declare, signed, that it holds no state secret: lets harmless words of secrecy pass (rule secrecy)."
+)
 _PRIORITIES = "0-4, or normal, urgent, very-urgent, express (thuong, khan, thuong-khan, hoa-toc)."
 
 
@@ -78,7 +80,9 @@ Reason = Annotated[str | None, typer.Option(help="Why it is updated or replaced.
 
 def send(
     context: typer.Context,
-    to: Annotated[list[str], typer.Option(metavar="CODE…", help="Recipients' codes in any form, and @groups.")],
+    to: Annotated[
+        list[str], typer.Option(metavar="CODE…", help="Recipients' codes in any form, and @groups.")
+    ],
     subject: Annotated[str, typer.Option(help="Trích yếu.")],
     attach: Attach,
     code: CodeOption = None,

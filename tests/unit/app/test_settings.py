@@ -96,7 +96,7 @@ def test_a_list_that_is_not_json_is_explained(tmp_path: Path, monkeypatch: pytes
 def test_settings_are_frozen(tmp_path: Path) -> None:
     loaded = settings.load(write(tmp_path, ""))
     with pytest.raises(ValueError, match="frozen"):
-        loaded.hub.listen = "a:1"  # type: ignore[misc]
+        loaded.hub.listen = "a:1"
 
 
 ROOT = Path(__file__).parents[3]

@@ -304,7 +304,7 @@ async def test_agencies_import_goes_parents_first_and_in_parts(
     others = [Agency(code=f"B{i}", name="b", tier="t") for i in range(3)]
     file.write_text(write_agencies([child, *others, Agency(code="A", name="a", tier="t")]), "utf-8")
     assert (await desk.run("agencies", "import", str(file), "--reason", "r")).code == 0
-    sent = [[a.code for a in agencies] for agencies, _ in desk.asked["put_agencies"]]  # type: ignore[attr-defined]
+    sent = [[a.code for a in agencies] for agencies, _ in desk.asked["put_agencies"]]
     assert sent == [["A", "A.1"], ["B0", "B1"], ["B2"]]
 
 

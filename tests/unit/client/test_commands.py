@@ -163,13 +163,15 @@ def test_agencies_show(run: Run) -> None:
 
 
 def test_agencies_groups(run: Run) -> None:
-    assert answer(run(SENDER, "agencies", "groups", "put", "ven-bien", RECIPIENT, "@communes:H48.31", "--json"))[
-        "members"
-    ] == [RECIPIENT, "@communes:H48.31"]
+    assert answer(
+        run(SENDER, "agencies", "groups", "put", "ven-bien", RECIPIENT, "@communes:H48.31", "--json")
+    )["members"] == [RECIPIENT, "@communes:H48.31"]
     assert answer(run(SENDER, "agencies", "groups", "list", "--json"))["name"] == "ven-bien"
     lines = run(SENDER, "agencies", "groups", "show", "@ven-bien", "--json").stdout.splitlines()
     assert [json.loads(line)["code"] for line in lines] == ["H48.31.06", RECIPIENT]
-    assert answer(run(SENDER, "agencies", "groups", "delete", "@ven-bien", "--json")) == {"deleted": "ven-bien"}
+    assert answer(run(SENDER, "agencies", "groups", "delete", "@ven-bien", "--json")) == {
+        "deleted": "ven-bien"
+    }
     assert error(run(SENDER, "agencies", "groups", "show", "@ven-bien", "--json"), 3)["code"] == "NOT_FOUND"
 
 

@@ -19,6 +19,7 @@ from lienthong.domain.document import (
     Receiver,
     SignerInfo,
     StaffInfo,
+    StatusPackage,
 )
 from lienthong.edxml.attachments import check_attachments, read_attachments
 from lienthong.edxml.reader import parse, read, read_package
@@ -31,6 +32,12 @@ from tests.unit.edxml.samples import NS, own
 def document(name: str = "new.edxml") -> Document:
     package = read(own(name))
     assert isinstance(package, Document)
+    return package
+
+
+def status(name: str) -> StatusPackage:
+    package = read(own(name))
+    assert isinstance(package, StatusPackage)
     return package
 
 
@@ -145,13 +152,13 @@ def test_characters_xml_cannot_carry_are_refused(character: str) -> None:
 
 
 def test_timestamps_are_written_in_vietnamese_time() -> None:
-    package = read(own("status_acceptance_03.edxml"))
+    package = status("status_acceptance_03.edxml")
     at = datetime(2020, 12, 31, 20, 5, 9, 999, tzinfo=UTC)
     assert b"<edXML:Timestamp>2021/01/01 03:05:09<" in write(dataclasses.replace(package, timestamp=at))
 
 
 def test_an_empty_staff_block_is_left_out() -> None:
-    package = dataclasses.replace(read(own("status_acceptance_03.edxml")), staff=StaffInfo())
+    package = dataclasses.replace(status("status_acceptance_03.edxml"), staff=StaffInfo())
     assert b"StaffInfo" not in write(package)
 
 
