@@ -127,8 +127,7 @@ class ContentSettings(_Section):
     abandoned_after: Seconds = 604_800.0
     """Age in seconds at which an upload that did not go on, or that no document names, is deleted."""
     pdf_signatures: Literal["report", "intact", "trusted"] = "report"
-    """Signatures inside PDFs: report: never block; intact: a broken one refuses the package; trusted: every PDF needs
-    one at least, and all must be intact and trusted."""
+    """Signatures inside PDFs: report: none blocks; intact: a broken one refuses; trusted: each PDF needs a trusted one."""
 
 
 class RelaySettings(_Section):

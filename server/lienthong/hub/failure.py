@@ -25,9 +25,7 @@ class Failures:
 
     key: SigningKey
 
-    def sign_refused(
-        self, acceptance: SubmissionAcceptance, recipient: str, refusal: Refusal
-    ) -> bytes:
+    def sign_refused(self, acceptance: SubmissionAcceptance, recipient: str, refusal: Refusal) -> bytes:
         """Evidence that `recipient` is not among those the acceptance promises to reach, and why: the signed XML."""
         failure = ContentConsignmentFailure(
             document_id=acceptance.document_id,

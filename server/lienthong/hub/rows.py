@@ -99,7 +99,7 @@ class DeliveryRow:
     handed_over_at: datetime | None
     node: str = ""  #: the last node that had it: the first node, then that of its newest hop
     expires_at: datetime | None = None  #: when it ends, if it has not ended until then
-    receipt_due_at: datetime | None = None  #: until when its recipient should have received it; None before the inbox
+    receipt_due_at: datetime | None = None  #: when receipt is due; None before the inbox
     status_at: datetime | None = None  #: when the recipient says it reached `status`
 
 
