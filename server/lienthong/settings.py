@@ -127,7 +127,7 @@ class ContentSettings(_Section):
     abandoned_after: Seconds = 604_800.0
     """Age in seconds at which an upload that did not go on, or that no document names, is deleted."""
     pdf_signatures: Literal["report", "intact", "trusted"] = "report"
-    """Signatures inside PDFs: report: none blocks; intact: a broken one refuses; trusted: each PDF needs a trusted one."""
+    """Signatures inside PDFs: report: none blocks; intact: broken ones refuse; trusted: each must have a good one."""
 
 
 class RelaySettings(_Section):
