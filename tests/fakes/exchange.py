@@ -1,4 +1,4 @@
-"""A hub for client tests: ExchangeService and DirectoryService over mTLS, whole evidence, and faults on demand.
+"""A hub for client tests: its services over mTLS, whole evidence, and faults on demand.
 
     with FakeExchange.running(World(at=now)) as hub:
         profile = hub.write_profile(folder, "H48.31.05")      # profile.toml, keys and anchors, as `lienthong init` does
@@ -23,10 +23,12 @@ from typing import Any
 import grpc
 from cryptography import x509
 
-from lienthong.api.v1 import common_pb2, exchange_pb2
+from lienthong.api.v1 import business_pb2, common_pb2, exchange_pb2, receipts_pb2
+from lienthong.api.v1 import business_pb2_grpc as business_grpc
 from lienthong.api.v1 import directory_pb2_grpc as directory_grpc
 from lienthong.api.v1 import exchange_pb2_grpc as exchange_grpc
-from lienthong.domain.document import Document
+from lienthong.api.v1 import receipts_pb2_grpc as receipts_grpc
+from lienthong.domain.document import Document, StatusPackage
 from lienthong.domain.evidence import (
     Branch,
     ContentConsignment,
@@ -35,12 +37,14 @@ from lienthong.domain.evidence import (
     Verdict,
 )
 from lienthong.domain.ids import new_id, sha256_hex
+from lienthong.edxml.reader import read
 from lienthong.errors import Code, Refusal
 from lienthong.signing.authority import Use
 from lienthong.signing.sign import sign_record
 from lienthong.signing.verify import verify_package
 from lienthong.transit import records
-from tests.fakes.exchange_services import DirectoryServicer, ExchangeServicer, stamp
+from tests.fakes.exchange_business import BusinessServicer, ReceiptServicer, Said, say
+from tests.fakes.exchange_services import DirectoryServicer, ExchangeServicer, delivery_of, stamp
 from tests.pki.world import World
 
 PASSWORD = "chỉ để thử"
@@ -61,6 +65,7 @@ class Stored:
     handovers: dict[str, bytes] = field(default_factory=dict)
     refused: dict[str, Refusal] = field(default_factory=dict)
     deliveries: dict[str, str] = field(default_factory=dict)  # recipient -> delivery id
+    said: Said = field(default_factory=Said)
 
     def way(self, recipient: str) -> list[tuple[HopRecord, bytes]]:
         """The hops that serve one recipient."""
@@ -72,7 +77,7 @@ class Stored:
 
 
 class FakeExchange:
-    """State, switches and the two services."""
+    """State, switches and the services."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -86,6 +91,9 @@ class FakeExchange:
         self.announce: Callable[[bytes], str] = sha256_hex  # the SHA-256 Fetch's header names
         self.evidence: Callable[[list[common_pb2.Evidence]], list[common_pb2.Evidence]] = lambda items: items
         self.acceptance: Callable[[bytes], bytes] = lambda xml: xml  # what Submit gives back
+        self.changes: list[tuple[Stored, business_pb2.Change]] = []
+        self.watch_ends = False  # True: WatchChanges gives what there is and is then refused
+        self.asked_overdue: list[receipts_pb2.ListOverdueRequest] = []
         self.page_size = 500
         self.port = 0
         self._changed = threading.Condition()
@@ -107,6 +115,8 @@ class FakeExchange:
         server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
         exchange_grpc.add_ExchangeServiceServicer_to_server(ExchangeServicer(self), server)  # type: ignore[no-untyped-call]
         directory_grpc.add_DirectoryServiceServicer_to_server(DirectoryServicer(self), server)  # type: ignore[no-untyped-call]
+        business_grpc.add_BusinessServiceServicer_to_server(BusinessServicer(self), server)  # type: ignore[no-untyped-call]
+        receipts_grpc.add_ReceiptServiceServicer_to_server(ReceiptServicer(self), server)  # type: ignore[no-untyped-call]
         tls = self.world.transport("H48", use=Use.SERVER).signing_key
         credentials = grpc.ssl_server_credentials(
             [(tls.key_pem(), tls.certificate_pem())],
@@ -122,7 +132,7 @@ class FakeExchange:
             server.stop(grace=None).wait(10)
 
     def end_streams(self) -> None:
-        """Break every WatchInbox stream."""
+        """Break every WatchInbox and WatchChanges stream."""
         with self._changed:
             self._watch_epoch += 1
             self._changed.notify_all()
@@ -218,6 +228,31 @@ crls = ["../trust/agency-ca.crl.pem", "../trust/infrastructure-ca.crl.pem"]
             self._changed.notify_all()
         return stored
 
+    def said(self, data: bytes) -> exchange_pb2.SubmitResponse | None:
+        """Take in a status package; None when `data` is a document."""
+        package = read(data)
+        if not isinstance(package, StatusPackage):
+            return None
+        world, now = self.world, datetime.now(UTC)
+        verified = verify_package(
+            data, trust=world.trust, bindings=world.bindings, directory=world.directory, at=now
+        )
+        return say(self, data, package, verified.sender)
+
+    def change(self, stored: Stored, recipient: str, kind: str, value: str, *, detail: str) -> None:
+        """Tell everybody who watches changes."""
+        made = business_pb2.Change(
+            at=stamp(datetime.now(UTC)),
+            kind=kind,
+            value=value,
+            detail=detail,
+            document=self.summary(stored),
+            delivery=delivery_of(self, stored, recipient),
+        )
+        with self._changed:
+            self.changes.append((stored, made))
+            self._changed.notify_all()
+
     def _hop(
         self, stored: Stored, node: str, recipients: Sequence[str], sequence: int, previous: str, signer: str
     ) -> None:
@@ -279,6 +314,12 @@ crls = ["../trust/agency-ca.crl.pem", "../trust/infrastructure-ca.crl.pem"]
         """Wait until there are more than `known` documents; False when the streams were ended."""
         with self._changed:
             self._changed.wait_for(lambda: self._watch_epoch != epoch or len(self.documents) > known, 60)
+            return self._watch_epoch == epoch
+
+    def wait_for_changes(self, epoch: int, known: int) -> bool:
+        """Wait until there are more than `known` changes; False when the streams were ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._watch_epoch != epoch or len(self.changes) > known, 60)
             return self._watch_epoch == epoch
 
     @property

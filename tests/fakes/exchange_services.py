@@ -1,4 +1,4 @@
-"""The two services of `FakeExchange`: its state as protobuf, its refusals and faults as gRPC statuses."""
+"""Two services of `FakeExchange`: its state as protobuf, its refusals and faults as gRPC statuses."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def _abort(error: Exception, context: Any) -> NoReturn:
     raise AssertionError("abort raises")
 
 
-def _answering(handler: Callable[..., Any]) -> Callable[..., Any]:
+def answering(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A unary call's refusals become gRPC statuses."""
+
     @wraps(handler)
     def guarded(self: Any, request: Any, context: Any) -> Any:
         try:
@@ -54,7 +56,9 @@ def _answering(handler: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
-def _streaming(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+def streaming(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """A stream's refusals become gRPC statuses."""
+
     @wraps(handler)
     def guarded(self: Any, request: Any, context: Any) -> Iterator[Any]:
         try:
@@ -69,13 +73,15 @@ class ExchangeServicer(exchange_grpc.ExchangeServiceServicer):
     def __init__(self, hub: FakeExchange) -> None:
         self.hub = hub
 
-    @_answering
+    @answering
     def Submit(self, request_iterator: Any, context: Any) -> exchange_pb2.SubmitResponse:
         caller = self.hub.enter("Submit", context)
         header = next(request_iterator).header
         data = b"".join(request.chunk for request in request_iterator)
         if sha256_hex(data) != header.sha256 or len(data) != header.size:
             raise Refusal(Code.ARGUMENT_INVALID, field="sha256", detail="the upload was damaged")
+        if (said := self.hub.said(data)) is not None:
+            return said
         repeated = any(stored.data == data for stored in self.hub.documents.values())
         stored = self.hub.put(data)
         if stored.sender != caller:
@@ -99,7 +105,7 @@ class ExchangeServicer(exchange_grpc.ExchangeServiceServicer):
             repeated_submission=repeated,
         )
 
-    @_answering
+    @answering
     def ListInbox(self, request: Any, context: Any) -> exchange_pb2.ListInboxResponse:
         items = self.hub.waiting(self.hub.enter("ListInbox", context))
         start = next((n for n, i in enumerate(items, 1) if i.delivery_id == request.page_token), 0)
@@ -110,7 +116,7 @@ class ExchangeServicer(exchange_grpc.ExchangeServiceServicer):
             items=page, next_page_token=page[-1].delivery_id if more else ""
         )
 
-    @_streaming
+    @streaming
     def WatchInbox(self, request: Any, context: Any) -> Iterator[exchange_pb2.WatchInboxResponse]:
         caller = self.hub.enter("WatchInbox", context)
         epoch = self.hub.epoch
@@ -124,7 +130,7 @@ class ExchangeServicer(exchange_grpc.ExchangeServiceServicer):
             if not self.hub.wait_for_news(epoch, known):
                 raise Broken("the stream was cut")
 
-    @_streaming
+    @streaming
     def Fetch(self, request: Any, context: Any) -> Iterator[exchange_pb2.FetchResponse]:
         caller = self.hub.enter("Fetch", context)
         stored, recipient = self.hub.find(request.delivery_id)
@@ -143,7 +149,7 @@ class ExchangeServicer(exchange_grpc.ExchangeServiceServicer):
         if end < len(data):
             raise Broken("the stream was cut")
 
-    @_answering
+    @answering
     def Acknowledge(self, request: Any, context: Any) -> exchange_pb2.AcknowledgeResponse:
         caller = self.hub.enter("Acknowledge", context)
         stored, _ = self.hub.find(request.delivery_id)
@@ -152,46 +158,14 @@ class ExchangeServicer(exchange_grpc.ExchangeServiceServicer):
             delivery_id=request.delivery_id, state="HANDED_OVER", handed_over_at=stamp(datetime.now(UTC))
         )
 
-    @_answering
+    @answering
     def Track(self, request: Any, context: Any) -> exchange_pb2.TrackResponse:
         self.hub.enter("Track", context)
         stored, _ = self.hub.find(request.document)
-        deliveries = [self._delivery(stored, code) for code in stored.deliveries]
+        deliveries = [delivery_of(self.hub, stored, code) for code in stored.deliveries]
         return exchange_pb2.TrackResponse(document=self.hub.summary(stored), deliveries=deliveries)
 
-    def _delivery(self, stored: Stored, code: str) -> common_pb2.Delivery:
-        agency = self.hub.world.directory.find(code)
-        refusal = stored.refused.get(code)
-        state = "REFUSED" if refusal else "HANDED_OVER" if code in stored.handovers else "CONSIGNED"
-        hops = []
-        for hop, _ in stored.way(code):
-            node = self.hub.world.directory.agencies[hop.node]
-            hops.append(
-                common_pb2.Hop(
-                    node=hop.node,
-                    tier=node.tier,
-                    received_at=stamp(hop.received_at),
-                    verdict=hop.verdict,
-                    node_name=node.name,
-                    sequence=hop.sequence,
-                )
-            )
-        delivery = common_pb2.Delivery(
-            delivery_id=stored.deliveries[code],
-            recipient=code,
-            recipient_name=agency.name if agency else "",
-            state=state,
-            status="" if refusal else "01",
-            hops=hops,
-            updated_at=stamp(stored.accepted.accepted_at),
-        )
-        if refusal:
-            delivery.error.CopyFrom(
-                common_pb2.RecipientError(code=refusal.code, message=refusal.message("en"))
-            )
-        return delivery
-
-    @_answering
+    @answering
     def GetEvidence(self, request: Any, context: Any) -> exchange_pb2.GetEvidenceResponse:
         caller = self.hub.enter("GetEvidence", context)
         stored, _ = self.hub.find(request.document)
@@ -212,6 +186,44 @@ class ExchangeServicer(exchange_grpc.ExchangeServiceServicer):
         return exchange_pb2.GetEvidenceResponse(document_id=stored.id, evidence=self.hub.evidence(items))
 
 
+def delivery_of(hub: FakeExchange, stored: Stored, code: str) -> common_pb2.Delivery:
+    """A delivery as Track shows it."""
+    agency = hub.world.directory.find(code)
+    refusal = stored.refused.get(code)
+    asked = stored.said.requests.get(code)
+    told = stored.said.statuses.get(code, [])
+    state = "REFUSED" if refusal else "HANDED_OVER" if code in stored.handovers else "CONSIGNED"
+    if asked is not None and asked.state == "WITHDRAWN":
+        state = "WITHDRAWN"
+    hops = []
+    for hop, _ in stored.way(code):
+        node = hub.world.directory.agencies[hop.node]
+        hops.append(
+            common_pb2.Hop(
+                node=hop.node,
+                tier=node.tier,
+                received_at=stamp(hop.received_at),
+                verdict=hop.verdict,
+                node_name=node.name,
+                sequence=hop.sequence,
+            )
+        )
+    delivery = common_pb2.Delivery(
+        delivery_id=stored.deliveries[code],
+        recipient=code,
+        recipient_name=agency.name if agency else "",
+        state=state,
+        status="" if refusal else told[-1].code if told else "01",
+        hops=hops,
+        statuses=told,
+        requests=[] if asked is None else [asked],
+        updated_at=stamp(stored.accepted.accepted_at),
+    )
+    if refusal:
+        delivery.error.CopyFrom(common_pb2.RecipientError(code=refusal.code, message=refusal.message("en")))
+    return delivery
+
+
 class DirectoryServicer(directory_grpc.DirectoryServiceServicer):
     def __init__(self, hub: FakeExchange) -> None:
         self.hub = hub
@@ -226,7 +238,7 @@ class DirectoryServicer(directory_grpc.DirectoryServiceServicer):
         for part in [[_agency(each)] for each in changed] or [[]]:
             yield directory_pb2.SyncAgenciesResponse(version=self.version, whole=whole, agencies=part)
 
-    @_answering
+    @answering
     def ResolveGroup(self, request: Any, context: Any) -> directory_pb2.ResolveGroupResponse:
         caller = self.hub.enter("ResolveGroup", context)
         lists = {name: tuple(group.members) for name, group in self.lists.items()}
@@ -234,26 +246,26 @@ class DirectoryServicer(directory_grpc.DirectoryServiceServicer):
         found = groups.resolve(request.expression)
         return directory_pb2.ResolveGroupResponse(agencies=[_agency(each) for each in found])
 
-    @_answering
+    @answering
     def ListGroups(self, request: Any, context: Any) -> directory_pb2.ListGroupsResponse:
         self.hub.enter("ListGroups", context)
         return directory_pb2.ListGroupsResponse(groups=list(self.lists.values()))
 
-    @_answering
+    @answering
     def PutGroup(self, request: Any, context: Any) -> directory_pb2.PutGroupResponse:
         caller = self.hub.enter("PutGroup", context)
         group = directory_pb2.Group(name=request.name, owner=caller, members=request.members)
         self.lists[request.name] = group
         return directory_pb2.PutGroupResponse(group=group)
 
-    @_answering
+    @answering
     def DeleteGroup(self, request: Any, context: Any) -> directory_pb2.DeleteGroupResponse:
         self.hub.enter("DeleteGroup", context)
         if self.lists.pop(request.name, None) is None:
             raise Refusal(Code.NOT_FOUND, field="name", detail=request.name)
         return directory_pb2.DeleteGroupResponse()
 
-    @_answering
+    @answering
     def SearchAgencies(self, request: Any, context: Any) -> directory_pb2.SearchAgenciesResponse:
         self.hub.enter("SearchAgencies", context)
         text = request.text.casefold()
@@ -264,7 +276,7 @@ class DirectoryServicer(directory_grpc.DirectoryServiceServicer):
             agencies=[_agency(a) for a in found[: request.limit or 20]]
         )
 
-    @_answering
+    @answering
     def GetAgency(self, request: Any, context: Any) -> directory_pb2.GetAgencyResponse:
         self.hub.enter("GetAgency", context)
         agency = self.hub.world.directory.find(request.code)
