@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest
 BENCH := $(BIN)/python -m bench
 # Two workers: the tests wait for brokers and disks more than they compute.
 WORKERS ?= 2
-PARALLEL := -n $(WORKERS) --dist worksteal
+PARALLEL := -n $(WORKERS) --dist loadscope
 
 .PHONY: help demo test lint proto soak setup packages lock docs clean
 .PHONY: test-unit test-province test-department test-district test-commune

@@ -5,9 +5,13 @@ Fixtures that start real services live in tests/services and are registered here
 
 from __future__ import annotations
 
+import logging
 import os
 import time
+from collections.abc import Iterator
 
+import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.floors", "tests.services.rabbitmq"]
@@ -28,3 +32,14 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("ordinary")
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """A program under test sets up its log on streams that end with the test; later tests get the log of before."""
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)

@@ -44,7 +44,7 @@ def test_a_choice_names_what_may_be_chosen() -> None:
     with pytest.raises(Refusal) as caught:
         arguments.choice("", "status", AgencyStatus)
     assert (caught.value.code, caught.value.field) == (Code.ARGUMENT_INVALID, "status")
-    assert caught.value.detail == "one of active, locked, closed"
+    assert caught.value.detail == "one of active, locked, closed, planned"
 
 
 @pytest.mark.parametrize("value", ["a" * 63, "a" * 65, "A" * 64, "g" * 64, "a" * 64 + "\n", ""])
