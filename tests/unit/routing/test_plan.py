@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from lienthong.domain.agency import AgencyStatus, Directory
 from lienthong.domain.evidence import Branch
 from lienthong.errors import Code, Refusal
-from lienthong.routing.plan import plan, resolve_recipients
+from lienthong.routing.plan import next_node, plan, resolve_recipients
 from lienthong.signing.verify import VerifiedDocument, verify_package
 from tests.pki.world import world
 
@@ -116,3 +117,16 @@ def test_two_tiers_are_another_directory_not_other_code() -> None:
     )
     made = plan(verified(["H48.33.02"]), node=SENDER, recipients=["H48.33.02"], directory=flat)
     assert made.next == (Branch(node="H48", recipients=("H48.33.02",)),)
+
+
+def test_an_agency_that_begins_later_is_unknown_until_then() -> None:
+    later = changed("H48.11", status=AgencyStatus.PLANNED, valid_from=date(2026, 7, 1))
+    (found,) = resolve_recipients(verified(["H48.11"]), later)
+    assert found.refusal is not None
+    assert (found.refusal.code, found.refusal.detail) == (Code.RECIPIENT_UNKNOWN, "H48.11: from 2026-07-01")
+
+
+def test_a_recipient_that_was_passed_before_has_no_way_left() -> None:
+    with pytest.raises(Refusal) as refused:
+        next_node(world().directory, "H48", "H48.11", passed=("H48.31", "H48.11"))
+    assert refused.value.code is Code.ROUTE_MISSING
