@@ -120,7 +120,7 @@ def test_two_tiers_are_another_directory_not_other_code() -> None:
 
 
 def test_an_agency_that_begins_later_is_unknown_until_then() -> None:
-    later = changed("H48.11", status=AgencyStatus.PLANNED, valid_from=date(2026, 7, 1))
+    later = changed("H48.11", valid_from=date(2026, 7, 1)).at(date(2026, 3, 2))
     (found,) = resolve_recipients(verified(["H48.11"]), later)
     assert found.refusal is not None
     assert (found.refusal.code, found.refusal.detail) == (Code.RECIPIENT_UNKNOWN, "H48.11: from 2026-07-01")
