@@ -92,17 +92,17 @@ async def _quick_suite(run: Run) -> None:
         run.verification(machine, seconds=0.5, large=False)
         run.say("accept")
         sign = run.findings.median("rsa2048.sign")
-        rate = await accept.measure(machine, run.findings, name="10KB", size=KB10, number=100, rounds=3)
+        rate = await accept.measure(machine, run.findings, name="10KB", size=KB10, number=50, rounds=3)
         run.findings.goal("accept.10KB-per-rsa2048-sign", rate / sign, least=0.20)
         await machine.start_relays()
         await machine.until_consigned(machine.count("SELECT count(*) FROM deliveries"))
         run.say("hops")
         with Watcher(machine.pids()) as seen:
-            await hops.suite(machine, run.findings, rounds=2, number=50)
+            await hops.suite(machine, run.findings, rounds=2, number=30)
         memory.add(run.findings, seen)
         run.say("latency")
         carried = min(rate, run.findings.median("hops.lienthong"))
-        await latency.suite(machine, run.findings, rounds=1, number=20, capacity=carried)
+        await latency.suite(machine, run.findings, rounds=1, number=12, capacity=carried)
 
 
 def check(findings: Findings) -> list[str]:
