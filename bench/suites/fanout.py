@@ -9,22 +9,25 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-import yaml
-
 from bench import documents
 from bench.documents import KB10, Signed
 from bench.load import Senders
 from bench.machine import HEAD, PROVINCE, Machine
 from bench.measures import Findings, Watcher
+from lienthong.domain.agency import AgencyStatus, Environment
+from lienthong.domain.directory_file import read_directory
 
 RECIPIENTS = 200
 
 
 def recipients(number: int = RECIPIENTS) -> list[str]:
     """Codes of communes of the whole province."""
-    agencies = yaml.safe_load(PROVINCE.read_text("utf-8"))["agencies"]
-    communes = [agency["code"] for agency in agencies if agency["tier"] == "commune"]
-    others = [agency["code"] for agency in agencies if agency["tier"] in ("department", "district")]
+    directory = read_directory(PROVINCE.read_text("utf-8"))
+    served = [
+        a for a in directory if a.status is AgencyStatus.ACTIVE and a.environment is not Environment.TEST
+    ]
+    communes = [agency.code for agency in served if agency.tier == "commune"]
+    others = [agency.code for agency in served if agency.tier in ("department", "district")]
     return (communes + others)[:number]
 
 
