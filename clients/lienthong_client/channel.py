@@ -120,6 +120,11 @@ class Connection:
             return await call()
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, self.address) from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # somebody cancelled us; otherwise the call ended so, as gRPC does at some deadlines
+            raise Unreachable(self.address, "the call was cut off") from None
 
     async def stream(self, call: Any, *, idle_timeout: float | None) -> AsyncGenerator[Any, None]:  # noqa: ANN401
         """The messages of a streaming call. `idle_timeout`: seconds between two messages, None for ever.

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
-from aio_pika.exceptions import ChannelNotFoundEntity
+from aio_pika.exceptions import ChannelInvalidStateError, ChannelNotFoundEntity
 
 from lienthong.broker.connection import Link, as_hub_faults
 from lienthong.broker.publisher import ATTEMPT, REASON
@@ -143,7 +143,7 @@ class Intake:
 
     async def _take(self, source: Source, message: AbstractIncomingMessage) -> None:
         async with self._slots:
-            if self._stopping.is_set() or message.channel.is_closed:
+            if self._stopping.is_set() or _is_gone(message):
                 return  # it goes back to its queue with the channel
             delivery = read_delivery(source, message)
             outcome = await self._handle(delivery)
@@ -245,3 +245,11 @@ def read_reason(headers: Mapping[str, object]) -> str | None:
     if not value and headers.get("x-first-death-reason") == "delivery_limit":
         value = "delivered too often without an answer: its consumer died each time"
     return value if isinstance(value, str) and value else None
+
+
+def _is_gone(message: AbstractIncomingMessage) -> bool:
+    """Whether the channel it came by is closed; after a cut aiormq does not even tell its state."""
+    try:
+        return message.channel.is_closed
+    except ChannelInvalidStateError:
+        return True
