@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import time
 from collections.abc import Iterator
 
@@ -18,6 +19,9 @@ pytest_plugins = ["tests.floors", "tests.services.rabbitmq"]
 
 for name in [name for name in os.environ if name.startswith("LIENTHONG_")]:
     del os.environ[name]
+
+# A run started in the background by a plain shell ignores SIGINT, and so would every program it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A zone nobody here lives in (UTC-09:30): code that leans on local time fails, where +07:00 would let it pass.
 os.environ["TZ"] = "Pacific/Marquesas"

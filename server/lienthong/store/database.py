@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -68,11 +69,25 @@ def _open_sqlite(url: sa.URL) -> sa.Engine:
     return engine
 
 
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    # Here SQLite does not wait for a lock, whatever its timeout: two processes that open a new file may meet.
+    deadline = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # BEGIN is ours (below): the driver's own transactions skip SELECT, DDL and SAVEPOINT
     connection.isolation_level = None
+    _switch_to_wal(connection)
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=FULL",  # NORMAL commits before fsync: an acknowledged document could be lost
         "foreign_keys=ON",
         "cache_size=-32768",
