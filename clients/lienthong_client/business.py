@@ -6,6 +6,7 @@ Each is a signed package like any other; the hub reads it, records it with the d
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -43,7 +44,7 @@ from lienthong_client.watch import Interrupted
 _AT_ONCE = 8  # status packages of one recall on their way at a time
 
 
-class BusinessCalls:
+class BusinessCalls(ABC):
     """What `AgencyClient` can say and ask about documents."""
 
     profile: Profile
@@ -229,28 +230,33 @@ class BusinessCalls:
     # what the rest of the client does
 
     @property
+    @abstractmethod
     def signing_key(self) -> SigningKey:
         """See `AgencyClient.signing_key`."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     async def track(self, document: str) -> Tracking:
         """See `AgencyClient.track`."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     async def agency(self, code: str) -> Agency:
         """See `AgencyClient.agency`."""
-        raise NotImplementedError
+        ...
 
-    async def _recipient(self, code: str) -> Agency:
-        raise NotImplementedError
+    @abstractmethod
+    async def _recipient(self, code: str) -> Agency: ...
 
+    @abstractmethod
     async def submit(self, document: bytes, *, on_progress: Progress | None = None) -> Accepted:
         """See `AgencyClient.submit`."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     async def send(self, draft: Draft, *, on_progress: Progress | None = None) -> Accepted:
         """See `AgencyClient.send`."""
-        raise NotImplementedError
+        ...
 
 
 def _name(document: DocumentSummary) -> str:
