@@ -3,14 +3,13 @@
 Per Reference signxml serialises and parses the whole file twice, and parses the canonical form once more, with a
 parser that refuses texts over 10 MB: for a document of 1 MB most of the time of a hop. After `shape.check_shape` the
 transforms are known to be the two allowed ones, so one copy of the tree without the signature is canonicalised
-straight into the digest, and SignedProperties where they stand. SignedInfo and the SignatureValue go through
-signxml unchanged.
+straight into the digest (`canonical.py`), and SignedProperties where they stand. SignedInfo and the SignatureValue go
+through signxml unchanged.
 """
 
 from __future__ import annotations
 
 import base64
-import copy
 import hashlib
 import hmac
 from typing import Final
@@ -19,12 +18,12 @@ from cryptography import x509
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm
 from signxml.exceptions import InvalidDigest, SignXMLException
-from signxml.util import _remove_sig
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from lienthong.errors import Code, Refusal
+from lienthong.signing.canonical import digest_document
 from lienthong.signing.policy import EXCLUSIVE_C14N, POLICY
-from lienthong.signing.shape import SIGNATURE, Shape
+from lienthong.signing.shape import Shape
 
 _EXCLUSIVE: Final = CanonicalizationMethod(EXCLUSIVE_C14N)
 _HASHES: Final = {
@@ -76,36 +75,12 @@ class _Engine(XMLVerifier):
         algorithm = DigestAlgorithm(reference[1].get("Algorithm"))
         sink = _HASHES[algorithm]()
         if uri == "":
-            _canonicalise(_without_signature(self._shape.root), sink)
+            digest_document(self._shape.root, sink)
         else:  # by the shape, the Reference to SignedProperties
             sink.update(self._c14n(self._shape.signed_properties, algorithm=_EXCLUSIVE))
         stated = base64.b64decode(reference[2].text or "")
         if not hmac.compare_digest(stated, sink.digest()):
             raise InvalidDigest(f"digest {index + 1} does not match what it covers")
-
-
-class _Sink:
-    """A digest libxml2 can write to."""
-
-    def __init__(self, digest: hashlib._Hash) -> None:
-        self.write = digest.update
-
-
-def _canonicalise(root: etree._Element, digest: hashlib._Hash) -> None:
-    """Exclusive C14N without comments, straight into the digest: no second copy of the file in memory."""
-    etree.ElementTree(root).write_c14n(_Sink(digest), exclusive=True, with_comments=False)  # type: ignore[arg-type, call-arg]
-
-
-def _without_signature(root: etree._Element) -> etree._Element:
-    """The enveloped-signature transform, on a copy.
-
-    Not lifted out and put back: libxml2 drops declarations it finds redundant when an element is moved, and with them
-    the prefixes that SignedProperties were digested with. The copy is plain memory, without parsing.
-    """
-    duplicate = copy.deepcopy(root)
-    signature = next(duplicate.iter(SIGNATURE))
-    _remove_sig(signature)  # type: ignore[no-untyped-call]  # keeps the text behind it, which is covered
-    return duplicate
 
 
 def _reason(error: SignXMLException) -> str:
