@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -209,6 +211,103 @@ async def test_trap_17_a_lost_disk_is_declared_anew_and_consumed_again(
                 continue
             await seen.wait(1)
     assert set(seen.bodies) == {b"anew"}
+
+
+@pytest.fixture
+async def quick_broker(own_node: PrivateNode) -> AsyncIterator[RabbitBroker]:
+    """One that loses its patience with a queue within seconds."""
+    made = RabbitBroker(
+        [own_node.amqp_url],
+        retry_delays=RETRY_DELAYS,
+        confirm_seconds=3,
+        connect_seconds=30,
+        answer_seconds=3,
+        consume_seconds=3,
+    )
+    yield made
+    await made.close()
+
+
+async def leaderless(node: PrivateNode, queues: list[str]) -> set[str]:
+    """Those of the queues whose leader never answers."""
+    silent = set()
+    for queue in queues:
+        connection = await aio_pika.connect(node.amqp_url)
+        underlay = await (await connection.channel()).get_underlay_channel()
+        try:
+            async with asyncio.timeout(2):
+                await underlay.basic_get(queue, no_ack=True)
+        except TimeoutError:
+            silent.add(queue)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await connection.close()
+    return silent
+
+
+@pytest.mark.timeout(240)
+async def test_trap_17_queues_without_a_leader_are_made_anew_and_hold_up_nobody_else(
+    own_node: PrivateNode, quick_broker: RabbitBroker
+) -> None:
+    """Declared and killed at once, until RabbitMQ has come back with a queue that hangs: seen in most tries."""
+    seen, topology = Seen(), Topology(retry_delays=RETRY_DELAYS)
+    await quick_broker.consume([NODE], seen)
+    await asyncio.sleep(LEADER_SECONDS)
+    sick: set[str] = set()
+    new: list[str] = []
+    for turn in range(6):
+        new = [f"H48.{turn}{number}" for number in range(4)]
+        await quick_broker.declare(new)
+        await own_node.kill()
+        await own_node.start()
+        sick = await leaderless(own_node, [topology.queue(n, lane) for n in new for lane in Lane])
+        if sick:
+            break
+    assert sick, "RabbitMQ came back whole six times: the trap was not met"
+
+    with contextlib.suppress(HubFault):
+        await quick_broker.consume(new, seen)
+    bodies = {f"{node} {lane}".encode(): (node, lane) for node in new for lane in Lane}
+
+    async def insist(body: bytes) -> None:
+        while True:
+            with contextlib.suppress(HubFault):
+                return await quick_broker.publish(*bodies[body], body)
+
+    async with asyncio.timeout(60):
+        while True:  # the other node is served although queues of the same relay hang
+            with contextlib.suppress(HubFault):
+                await quick_broker.publish(NODE, Lane.NORMAL, b"other")
+                await seen.wait(1)
+                break
+    async with asyncio.timeout(120):
+        await asyncio.gather(*(insist(body) for body in bodies))
+        while not set(bodies).issubset(seen.bodies):
+            await seen.wait(len(seen.bodies) + 1)
+    assert await leaderless(own_node, sorted(sick)) == set()
+
+
+@pytest.mark.timeout(120)
+async def test_trap_17_a_slow_broker_keeps_its_queues(
+    own_node: PrivateNode, quick_broker: RabbitBroker
+) -> None:
+    """A broker that stands still for longer than anybody's patience: nothing is deleted, the messages stay."""
+    await quick_broker.declare([NODE])
+    await asyncio.sleep(LEADER_SECONDS)
+    await quick_broker.publish(NODE, Lane.NORMAL, b"kept")
+    assert own_node.pid is not None
+    os.kill(own_node.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(HubFault, match="no confirm"):
+            await quick_broker.publish(NODE, Lane.NORMAL, b"unconfirmed")
+        await asyncio.sleep(8)  # longer than an examination
+    finally:
+        os.kill(own_node.pid, signal.SIGCONT)
+    seen = Seen()
+    await quick_broker.consume([NODE], seen)
+    async with asyncio.timeout(60):
+        while b"kept" not in seen.bodies:
+            await seen.wait(len(seen.bodies) + 1)
 
 
 # --- 18: the broker holds publishers back ---------------------------------------------------------------

@@ -37,6 +37,7 @@ log = structlog.get_logger(__name__)
 HELD_MESSAGES = 512
 #: Registering a consumer with a quorum queue waits for its log on disk, so several channels at once pay.
 CHANNELS = 8
+CONSUME_SECONDS = 20.0  #: one registration; a queue without a leader never answers
 CLOSE_SECONDS = 10.0
 LONGEST_HOLD_SECONDS = 30.0
 
@@ -49,6 +50,8 @@ class Source:
     place: tuple[str, Lane] | None
 
 
+#: Returns when a queue that does not answer is well again, made anew where it had no leader.
+Heal = Callable[[str], Awaitable[object]]
 #: Publishes a message that is to be tried again, or is dead, with the reason; raises `HubFault` when not confirmed.
 PassOn = Callable[[TransitDelivery, str], Awaitable[None]]
 
@@ -67,13 +70,18 @@ class Intake:
         handler: TransitHandler,
         pass_on: PassOn,
         declare: Callable[[], Awaitable[None]],
+        heal: Heal,
         concurrency: int,
+        consume_seconds: float = CONSUME_SECONDS,
     ) -> None:
         self.link = Link(urls, name=f"lienthong {name}", set_up=self._set_up)
         self._sources: dict[str, Source] = {}
         self._handler = handler
         self._pass_on = pass_on
         self._declare = declare
+        self._heal = heal
+        self._consume_seconds = consume_seconds
+        self._ailing: dict[str, asyncio.Task[None]] = {}  # queues that did not answer, and who waits for them
         self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._stopping = asyncio.Event()
@@ -116,9 +124,13 @@ class Intake:
                 raise
 
     async def _consume(self) -> None:
-        """Consume every source that is not yet, each channel its share."""
+        """Consume every source that is not yet, each channel its share; those that ail when they are well."""
         consumed = self._consumed  # of this connection
-        waiting = [source for source in self._sources.values() if source.queue not in consumed]
+        waiting = [
+            source
+            for source in self._sources.values()
+            if source.queue not in consumed and source.queue not in self._ailing
+        ]
         prefetch = max(1, min(self._concurrency, HELD_MESSAGES // max(1, len(self._sources))))
 
         async def work(channel: AbstractChannel) -> None:
@@ -126,11 +138,31 @@ class Intake:
             while waiting and not self._stopping.is_set():
                 source = waiting.pop()
                 queue = await channel.get_queue(source.queue, ensure=False)
-                tag = await queue.consume(self._receiver(source))
+                try:
+                    async with asyncio.timeout(self._consume_seconds):
+                        tag = await queue.consume(self._receiver(source))
+                except (
+                    TimeoutError
+                ):  # this channel is never answered again; the others go on without the queue
+                    self._nurse(source.queue)
+                    raise
                 consumed[source.queue] = (channel, tag)
 
         if waiting:
             await asyncio.gather(*(work(channel) for channel in self._channels))
+
+    def _nurse(self, queue: str) -> None:
+        """Leave the queue out until it is well; then connect anew, with it."""
+
+        async def until_well() -> None:
+            try:
+                await self._heal(queue)
+            finally:
+                del self._ailing[queue]
+            self.link.drop(f"{queue} answers again")
+
+        if queue not in self._ailing:
+            self._ailing[queue] = asyncio.create_task(until_well(), name=f"until {queue} is well")
 
     def _receiver(self, source: Source) -> Callable[[AbstractIncomingMessage], Awaitable[None]]:
         async def receive(message: AbstractIncomingMessage) -> None:
@@ -203,6 +235,8 @@ class Intake:
     async def stop(self) -> None:
         """Take nothing new, let the handlers at work finish and settle, hand everything else back."""
         self._stopping.set()
+        for task in tuple(self._ailing.values()):
+            task.cancel()
         for channel, tag in tuple(self._consumed.values()):
             with contextlib.suppress(HubFault), as_hub_faults("cancelling"):
                 async with asyncio.timeout(CLOSE_SECONDS):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
 
 import httpx
 from aio_pika.abc import AbstractConnection
@@ -30,14 +29,12 @@ class Depth:
 MISSING = Depth(ready=0, unacked=None, consumers=0)
 
 
-async def depths_by_management(url: str, vhost: str) -> dict[str, Depth]:
-    """All queues of a virtual host in one call. The numbers may be seconds old."""
+async def depths_by_management(url: str) -> dict[str, Depth]:
+    """All queues of a virtual host (`url` is of their list) in one call. The numbers may be seconds old."""
     columns = "name,messages_ready,messages_unacknowledged,consumers"
     try:
         async with httpx.AsyncClient(timeout=MANAGEMENT_SECONDS, trust_env=False) as client:
-            answer = await client.get(
-                f"{url}/api/queues/{quote(vhost, safe='')}", params={"columns": columns}
-            )
+            answer = await client.get(url, params={"columns": columns})
             answer.raise_for_status()
             rows = answer.json()
     except (httpx.HTTPError, ValueError) as error:

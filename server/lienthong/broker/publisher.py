@@ -31,6 +31,10 @@ ANNOUNCE_SECONDS = 1.0
 MAX_BODY = 16 * 1024 * 1024
 
 
+class Unconfirmed(HubFault):
+    """The broker took the message and said nothing in the time set. Its queue may have no leader."""
+
+
 class Publisher:
     """Publishing over one link of its own, so that an alarm that blocks it never blocks consuming."""
 
@@ -80,6 +84,10 @@ class Publisher:
             try:
                 async with asyncio.timeout(self._confirm_seconds):
                     await self._send(exchange, routing_key, message)
+            except TimeoutError as error:
+                raise Unconfirmed(
+                    f"publishing to {routing_key}: no confirm in {self._confirm_seconds:g} s"
+                ) from error
             except PublishError as error:
                 raise HubFault(f"no queue takes messages for {routing_key}") from error
             except DeliveryError as error:

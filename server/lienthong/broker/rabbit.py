@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from urllib.parse import unquote, urlsplit
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from urllib.parse import quote, unquote, urlsplit
 
 import structlog
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
 
 from lienthong.broker.connection import Link, as_hub_faults
-from lienthong.broker.consumer import Intake, Source
+from lienthong.broker.consumer import CONSUME_SECONDS, Intake, Source
 from lienthong.broker.declaration import declare_base, declare_queues
 from lienthong.broker.depths import depths_by_declaration, depths_by_management, rows
-from lienthong.broker.publisher import Publisher
+from lienthong.broker.leaderless import ANSWER_SECONDS, Healer
+from lienthong.broker.publisher import Publisher, Unconfirmed
 from lienthong.broker.topology import RETRY_DELAYS, Topology
 from lienthong.domain.document import Lane
 from lienthong.hub.ports import Notification, QueueRow, TransitDelivery, TransitHandler
@@ -31,7 +33,9 @@ class RabbitBroker:
     as `PrivateNode.management_url`. `retry_delays`: seconds. `prefix`: before every exchange's and queue's name.
     `express_concurrency`, `normal_concurrency`: handlers at work at once, per process. `connect_seconds`: how long
     a call waits for a broker that is away. `confirm_seconds`: after this a publish is taken for lost. `dead_pause`:
-    seconds until a dead letter that could not be handled is tried again.
+    seconds until a dead letter that could not be handled is tried again. `answer_seconds`: a queue under suspicion
+    that says nothing for so long, while the broker is well, has no leader and is made anew. `consume_seconds`: a
+    consumer that could not be registered for so long puts its queue under suspicion.
 
     Links (connections) of a process: control (declarations, questions), publish, and as needed one per lane, one
     for dead letters, one for notifications. An alarm stops only publish.
@@ -49,16 +53,23 @@ class RabbitBroker:
         connect_seconds: float = 15.0,
         confirm_seconds: float = 15.0,
         dead_pause: float = 5.0,
+        answer_seconds: float = ANSWER_SECONDS,
+        consume_seconds: float = CONSUME_SECONDS,
     ) -> None:
         self._urls = tuple(urls)
         self._topology = Topology(prefix=prefix, retry_delays=tuple(retry_delays))
-        self._management_url = management_url
+        vhost = quote(unquote(urlsplit(urls[0]).path[1:]) or "/", safe="") if urls else ""
+        self._management_queues = management_url and f"{management_url}/api/queues/{vhost}"
         self._concurrency = {Lane.EXPRESS: express_concurrency, Lane.NORMAL: normal_concurrency}
         self._seconds = connect_seconds
         self._dead_pause = dead_pause
+        self._consume_seconds = consume_seconds
         self._nodes: dict[str, None] = {}  # in order, without repeats
         self._control = Link(urls, name="lienthong control", set_up=self._declare_all)
         self._publisher = Publisher(urls, declared=self._connected, confirm_seconds=confirm_seconds)
+        self._healer = Healer(
+            urls, self._topology, management_queues=self._management_queues, answer_seconds=answer_seconds
+        )
         self._events = Link(urls, name="lienthong events", set_up=self._listen)
         self._lanes: dict[Lane, Intake] = {}
         self._dead: Intake | None = None
@@ -92,7 +103,22 @@ class RabbitBroker:
 
     async def publish(self, node: str, lane: Lane, body: bytes) -> None:
         """Return when the message is on disk in the node's queue; `HubFault` when it is not known to be."""
-        await self._publisher.publish(self._topology.transit, self._topology.routing_key(node, lane), body)
+        with self._suspecting(self._topology.queue(node, lane)):
+            await self._publisher.publish(
+                self._topology.transit, self._topology.routing_key(node, lane), body
+            )
+
+    @contextlib.contextmanager
+    def _suspecting(self, queue: str) -> Iterator[None]:
+        """A publish to `queue` that stays unconfirmed has the queue examined."""
+        try:
+            yield
+        except Unconfirmed:
+            self._healer.suspect(self._topology.find(queue))
+            raise
+
+    async def _until_well(self, queue: str) -> None:
+        await self._healer.until_well(self._topology.find(queue))
 
     async def _pass_on(self, delivery: TransitDelivery, reason: str) -> None:
         """To the next delay, or to the dead letters after the last."""
@@ -102,7 +128,9 @@ class RabbitBroker:
             exchange, attempt = self._topology.dead, delivery.attempt
             log.error("broker.dead_lettered", node=delivery.node, lane=delivery.lane.value, reason=reason)
         key = self._topology.routing_key(delivery.node, delivery.lane)
-        await self._publisher.publish(exchange, key, delivery.body, attempt=attempt, reason=reason)
+        queue = self._topology.dead_queue if exchange == self._topology.dead else exchange
+        with self._suspecting(queue):
+            await self._publisher.publish(exchange, key, delivery.body, attempt=attempt, reason=reason)
 
     async def _pass_on_dead(self, delivery: TransitDelivery, _: str) -> None:
         """A dead letter that could not be handled goes to the end of its queue, after a pause, as it was."""
@@ -162,6 +190,8 @@ class RabbitBroker:
             handler=handler,
             pass_on=pass_on,
             declare=self._declare_again,
+            heal=self._until_well,
+            consume_seconds=self._consume_seconds,
             concurrency=concurrency,
         )
 
@@ -206,9 +236,8 @@ class RabbitBroker:
 
     async def queues(self, nodes: Sequence[str]) -> list[QueueRow]:
         """Both lanes of each node, zeros where there is no queue. With a management API one call, seconds old."""
-        if self._management_url is not None:
-            vhost = unquote(urlsplit(self._urls[0]).path[1:]) or "/"
-            return rows(self._topology, nodes, await depths_by_management(self._management_url, vhost))
+        if self._management_queues is not None:
+            return rows(self._topology, nodes, await depths_by_management(self._management_queues))
         names = [self._topology.queue(node, lane) for node in nodes for lane in Lane]
         connection = await self._connected()
         with as_hub_faults("asking for queues"):
@@ -223,5 +252,6 @@ class RabbitBroker:
         await self._events.close()
         for task in tuple(self._notified):
             task.cancel()
+        await self._healer.close()
         await self._publisher.link.close()
         await self._control.close()

@@ -136,6 +136,13 @@ class Topology:
             for lane in Lane
         )
 
+    def find(self, name: str) -> Queue:
+        """The queue of this name. Raises KeyError when it is none of ours."""
+        _, base = self.base()
+        place = read_routing_key(name.removeprefix(self.prefix))
+        of_node = () if place is None else self.of_node(place[0])
+        return {queue.name: queue for queue in (*base, *of_node)}[name]
+
     def _retry_name(self, delay: float) -> str:
         return f"{self.prefix}retry.{delay:g}s"
 
