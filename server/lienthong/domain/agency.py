@@ -43,6 +43,7 @@ class DatedChange:
     name: str | None = None
     tier: str | None = None
     parent: str | None = None
+    root: bool = False  #: it stands under nobody from then on; excludes `parent`
     status: AgencyStatus | None = None  #: active or locked
 
 
@@ -79,11 +80,12 @@ class Agency:
         due = tuple(change for change in self.changes if change.on <= day)
         if not due:
             return self
+        moved = next((change for change in reversed(due) if change.root or change.parent is not None), None)
         return replace(
             self,
             name=_last((change.name for change in due), self.name),
             tier=_last((change.tier for change in due), self.tier),
-            parent=_last((change.parent for change in due), self.parent),
+            parent=self.parent if moved is None else moved.parent,
             status=_last((change.status for change in due), self.status),
             changes=self.changes[len(due) :],
         )
@@ -105,6 +107,7 @@ class Directory:
     agencies: Mapping[str, Agency]
     version: int = 0
     _canonical: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _dated: frozenset[str] = field(default_factory=frozenset, repr=False)  # those that differ from day to day
 
     @classmethod
     def of(cls, agencies: Iterable[Agency], *, version: int = 0) -> Directory:
@@ -122,18 +125,45 @@ class Directory:
                     raise Refusal(Code.ARGUMENT_INVALID, field="code", detail=f"{code} stands twice")
             by_code[agency.code] = agency
             _check_dates(agency)
-        directory = cls(MappingProxyType(by_code), version, MappingProxyType(canonical))
-        _check_parents(directory)
-        for day in sorted({change.on for agency in by_code.values() for change in agency.changes}):
-            _check_parents(directory.at(day))
+        dated = frozenset(agency.code for agency in by_code.values() if _is_dated(agency))
+        directory = cls(MappingProxyType(by_code), version, MappingProxyType(canonical), dated)
+        _check_parents(directory, directory)
+        moving = [agency for code in dated for agency in [by_code[code]] if agency.changes]
+        for day in sorted({change.on for agency in moving for change in agency.changes}):
+            then = directory.at(day)  # a circle of that day has someone in it who moved by then
+            _check_parents(then, [then.agencies[agency.code] for agency in moving])
         return directory
+
+    def renewed(self, changed: Iterable[Agency], *, version: int) -> Directory:
+        """This directory with some agencies added or replaced, all of which were checked by `of` before.
+
+        It costs copying, not checking: what a process does with the few agencies others wrote.
+        """
+        by_code, canonical, dated = dict(self.agencies), dict(self._canonical), set(self._dated)
+        given = list(changed)
+        for agency in given:
+            former = by_code.get(agency.code)
+            for alias in () if former is None else former.aliases:
+                canonical.pop(alias, None)
+        for agency in given:
+            by_code[agency.code] = agency
+            canonical.update(dict.fromkeys((agency.code, *agency.aliases), agency.code))
+            dated.discard(agency.code)
+            if _is_dated(agency):
+                dated.add(agency.code)
+        if len(by_code) > len(self.agencies):
+            by_code = dict(sorted(by_code.items()))
+        return Directory(MappingProxyType(by_code), version, MappingProxyType(canonical), frozenset(dated))
 
     def at(self, day: date) -> Directory:
         """The directory as it stands on `day`: the same codes, none left out."""
-        agencies = {code: agency.at(day) for code, agency in self.agencies.items()}
-        if all(agency is self.agencies[code] for code, agency in agencies.items()):
+        then = {code: self.agencies[code].at(day) for code in self._dated}
+        changed = {code: agency for code, agency in then.items() if agency is not self.agencies[code]}
+        if not changed:
             return self
-        return Directory(MappingProxyType(agencies), self.version, self._canonical)
+        dated = frozenset(code for code in self._dated if _is_dated(then[code]))
+        agencies = MappingProxyType({**self.agencies, **changed})
+        return Directory(agencies, self.version, self._canonical, dated)
 
     def __iter__(self) -> Iterator[Agency]:
         return iter(self.agencies.values())
@@ -194,6 +224,10 @@ class Directory:
         return (*up[: up.index(shared) + 1], *reversed(down[: down.index(shared)]))
 
 
+def _is_dated(agency: Agency) -> bool:
+    return bool(agency.changes) or agency.valid_from is not None or agency.valid_to is not None
+
+
 def _check_dates(agency: Agency) -> None:
     days = [change.on for change in agency.changes]
     if agency.status is AgencyStatus.PLANNED or any(
@@ -205,13 +239,17 @@ def _check_dates(agency: Agency) -> None:
         raise Refusal(
             Code.ARGUMENT_INVALID, field="changes", detail=f"{agency.code}: one change a day, in order"
         )
+    if any(change.root and change.parent is not None for change in agency.changes):
+        detail = f"{agency.code}: a root stands under nobody"
+        raise Refusal(Code.ARGUMENT_INVALID, field="changes", detail=detail)
     if agency.valid_from and agency.valid_to and agency.valid_from > agency.valid_to:
         raise Refusal(Code.ARGUMENT_INVALID, field="valid_to", detail=f"{agency.code}: ends before it begins")
 
 
-def _check_parents(directory: Directory) -> None:
+def _check_parents(directory: Directory, agencies: Iterable[Agency]) -> None:
+    """Raise unless the way up from each of `agencies` ends at a root."""
     sound: set[str] = set()
-    for agency in directory:
+    for agency in agencies:
         seen = {agency.code}
         parent = agency.parent
         while parent is not None and parent not in sound:

@@ -5,7 +5,7 @@
       - {code: H48.31, name: UBND huyện Bình Sơn, tier: district, parent: H48, valid_to: 2025-06-30,
          status: closed, successors: [H48.31.05]}
       - {code: H48.31.05, name: UBND xã Bình Thạnh, tier: commune, parent: H48.31,
-         changes: [{on: 2025-07-01, parent: H48}]}
+         changes: [{on: 2025-07-01, parent: H48}]}   # `root: true` instead of a parent: it stands under nobody
 
 Every scalar is read as the text that stands there: a code such as `48` stays text, a date is yyyy-MM-dd.
 """
@@ -20,9 +20,9 @@ from typing import Any
 import yaml
 
 from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Directory, Environment
+from lienthong.domain.plain_yaml import read_yaml
 from lienthong.errors import Code, Refusal
 
-_Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 #: Codes name folders, queues and URIs: letters, digits and single dots, 35 characters (QĐ 20/2020 art. 4);
@@ -44,7 +44,7 @@ _FIELDS = frozenset(
         "changes",
     }
 )
-_CHANGE_FIELDS = frozenset({"on", "name", "tier", "parent", "status"})
+_CHANGE_FIELDS = frozenset({"on", "name", "tier", "parent", "root", "status"})
 #: PLANNED is only ever an answer for a day
 _STATUSES = [status.value for status in AgencyStatus if status is not AgencyStatus.PLANNED]
 _NOTHING = frozenset({"", "~", "null"})
@@ -56,7 +56,7 @@ def read_agencies(text: str) -> tuple[Agency, ...]:
     Raises `Refusal` ARGUMENT_INVALID with the entry's position and code in `field`.
     """
     try:
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - makes text, lists and mappings only
+        content = read_yaml(text)
     except yaml.YAMLError as error:
         raise Refusal(Code.ARGUMENT_INVALID, field="directory", detail=f"not YAML: {_at(error)}") from error
     if not isinstance(content, dict) or set(content) != {"agencies"}:
@@ -103,7 +103,10 @@ def read_changes(values: object) -> tuple[DatedChange, ...]:
 
 def write_changes(changes: Iterable[DatedChange]) -> list[dict[str, str]]:
     """Mappings of text that `read_changes` reads back to equal values."""
-    return [{key: str(value) for key, value in _change_entry(change).items()} for change in changes]
+    return [
+        {key: "true" if value is True else str(value) for key, value in _change_entry(change).items()}
+        for change in changes
+    ]
 
 
 def check_code(code: str) -> str:
@@ -117,8 +120,7 @@ def _agency(number: int, entry: object) -> Agency:
     if not isinstance(entry, dict):
         raise _wrong(number, None, "", "must be a mapping with code, name and tier")
     code = entry.get("code")
-    unknown = sorted(set(entry) - _FIELDS)
-    if unknown:
+    if unknown := sorted(entry.keys() - _FIELDS):
         raise _wrong(number, code, unknown[0], f"unknown field; known are {', '.join(sorted(_FIELDS))}")
     return Agency(
         code=_code(number, entry, "code"),
@@ -156,6 +158,7 @@ def _change(number: int, value: Mapping[str, Any], code: object) -> DatedChange:
         name=None if _absent(value, "name") else _text(number, value, "name"),
         tier=None if _absent(value, "tier") else _text(number, value, "tier"),
         parent=None if _absent(value, "parent") else _code(number, value, "parent"),
+        root=_choice(number, value, "root", ["false", "true"]) == "true",
         status=None
         if _absent(value, "status")
         else AgencyStatus(_choice(number, value, "status", _STATUSES)),
@@ -255,6 +258,8 @@ def _change_entry(change: DatedChange) -> dict[str, Any]:
     for field in ("name", "tier", "parent"):
         if (value := getattr(change, field)) is not None:
             entry[field] = value
+    if change.root:
+        entry["root"] = True
     if change.status is not None:
         entry["status"] = change.status.value
     return entry

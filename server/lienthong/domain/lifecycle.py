@@ -26,6 +26,7 @@ class ReformKind(StrEnum):
     MERGE = "merge"
     SPLIT = "split"
     MOVE = "move"
+    WITHDRAW = "withdraw"  #: what was planned for a day to come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class ReformOrder:
     into: tuple[str, ...] = ()  #: successors; for merge the one agency, for move the parent
     on: date | None = None
     until: date | None = None  #: of lock
+    root: bool = False  #: of move: under nobody, instead of `into`
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,12 @@ class Reform:
     def carry_out(self, order: ReformOrder) -> list[Agency]:
         """The agencies to be written anew. Raises `Refusal` ARGUMENT_INVALID, NOT_FOUND or STATE_ILLEGAL."""
         kind, codes, into, on = order.kind, order.codes, order.into, order.on
-        if not codes or (len(codes) > 1 and kind not in (ReformKind.MERGE, ReformKind.MOVE)):
+        several = (ReformKind.MERGE, ReformKind.MOVE, ReformKind.WITHDRAW)
+        if not codes or (len(codes) > 1 and kind not in several):
             raise Refusal(Code.ARGUMENT_INVALID, field="codes", detail=f"{kind} takes one agency")
-        if kind in (ReformKind.MERGE, ReformKind.MOVE) and len(into) != 1:
+        if order.root and kind is not ReformKind.MOVE:
+            raise Refusal(Code.ARGUMENT_INVALID, field="root", detail="only a move makes a root")
+        if kind in (ReformKind.MERGE, ReformKind.MOVE) and len(into) != (0 if order.root else 1):
             raise Refusal(Code.ARGUMENT_INVALID, field="into", detail=f"{kind} needs one agency")
         match kind:
             case ReformKind.CLOSE:
@@ -65,7 +70,11 @@ class Reform:
             case ReformKind.SPLIT:
                 return self.split(codes[0], into=into, on=on)
             case ReformKind.MOVE:
-                return self.move(codes, parent=into[0], on=on)
+                return self.move(codes, parent=None if order.root else into[0], on=on)
+            case ReformKind.WITHDRAW:
+                if on is None:
+                    raise Refusal(Code.ARGUMENT_INVALID, field="on", detail="which day's plan?")
+                return self.withdraw(codes, on=on)
 
     def close(self, code: str, *, successors: Sequence[str] = (), on: date | None = None) -> list[Agency]:
         """Close an agency; documents to it name its successors from then on."""
@@ -114,10 +123,21 @@ class Reform:
             raise Refusal(Code.ARGUMENT_INVALID, field="code", detail=f"move {', '.join(left)} first")
         return [self._closed(agency, named, on)]
 
-    def move(self, codes: Sequence[str], *, parent: str, on: date | None = None) -> list[Agency]:
-        """Give agencies another parent."""
-        above = self._open(parent)
-        return [self._changed(self._open(code), on, parent=above.code) for code in codes]
+    def move(self, codes: Sequence[str], *, parent: str | None, on: date | None = None) -> list[Agency]:
+        """Give agencies another parent; None: they stand under nobody."""
+        above = None if parent is None else self._open(parent).code
+        return [self._changed(self._open(code), on, parent=above, root=above is None) for code in codes]
+
+    def withdraw(self, codes: Sequence[str], *, on: date) -> list[Agency]:
+        """Take back what was planned for the day `on`: changes, an end, or a beginning.
+
+        An agency that is not to begin after all is closed without ever having been open: its code stays taken.
+        """
+        if on <= self.today:
+            raise Refusal(
+                Code.STATE_ILLEGAL, field="on", detail=f"{on} has come: it can only be changed anew"
+            )
+        return [self._without(code, on) for code in codes]
 
     def follow(self, wanted: Iterable[Agency], *, on: date) -> list[Agency]:
         """Become what a directory file describes on a day to come; agencies the file does not name stay as they are.
@@ -149,6 +169,8 @@ class Reform:
             for field in ("name", "tier", "parent", "status")
             if getattr(target, field) != getattr(then, field)
         }
+        if "parent" in values and target.parent is None:
+            values["root"] = True
         return self._changed(present, on, **values) if values else present
 
     # --- inside -----------------------------------------------------------------------------------------
@@ -176,6 +198,19 @@ class Reform:
             raise Refusal(Code.ARGUMENT_INVALID, field="on", detail=detail)
         return replace(agency, successors=successors, valid_to=on - _DAY)
 
+    def _without(self, code: str, on: date) -> Agency:
+        agency = self.directory.find(code)
+        if agency is None:
+            raise Refusal(Code.NOT_FOUND, field="code", detail=code)
+        if not any(plan.on == on for plan in plans([agency], after=self.today)):
+            raise Refusal(Code.NOT_FOUND, field="on", detail=f"nothing is planned for {agency.code} on {on}")
+        if agency.valid_from == on:
+            return replace(
+                agency, status=AgencyStatus.CLOSED, valid_from=None, valid_to=None, successors=(), changes=()
+            )
+        kept = replace(agency, changes=tuple(change for change in agency.changes if change.on != on))
+        return replace(kept, valid_to=None, successors=()) if _ends(agency, on) else kept
+
     def _children(self, parents: dict[str, Agency], on: date | None) -> list[Agency]:
         """Who stands under one of these on that day and is not closed by then."""
         day = max(on or self.today, self.today)
@@ -197,6 +232,7 @@ class Reform:
         name: str | None = None,
         tier: str | None = None,
         parent: str | None = None,
+        root: bool = False,
         status: AgencyStatus | None = None,
     ) -> Agency:
         """The agency with other values from `on`; a change of the same day is completed."""
@@ -205,7 +241,7 @@ class Reform:
                 agency,
                 name=name or agency.name,
                 tier=tier or agency.tier,
-                parent=parent or agency.parent,
+                parent=None if root else parent or agency.parent,
                 status=status or agency.status,
             )
         same = next((change for change in agency.changes if change.on == on), DatedChange(on=on))
@@ -213,8 +249,46 @@ class Reform:
             on=on,
             name=name or same.name,
             tier=tier or same.tier,
-            parent=parent or same.parent,
+            parent=None if root else parent or same.parent,
+            root=root or (same.root and parent is None),
             status=status or same.status,
         )
         others = [change for change in agency.changes if change.on != on]
         return replace(agency, changes=tuple(sorted([*others, made], key=lambda change: change.on)))
+
+
+class PlanKind(StrEnum):
+    """What a day to come brings for an agency."""
+
+    BEGIN = "begin"
+    CHANGE = "change"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to happen to one agency on one day to come."""
+
+    on: date  #: the first day it holds
+    agency: Agency  #: as written
+    kind: PlanKind
+    change: DatedChange | None = None  #: of CHANGE
+
+
+def plans(agencies: Iterable[Agency], *, after: date) -> list[Plan]:
+    """What is planned for days after `after`, by (day, code)."""
+    found = []
+    for agency in agencies:
+        if agency.status is AgencyStatus.CLOSED:
+            continue
+        if agency.valid_from is not None and agency.valid_from > after:
+            found.append(Plan(on=agency.valid_from, agency=agency, kind=PlanKind.BEGIN))
+        to_come = [change for change in agency.changes if change.on > after]
+        found += [Plan(on=each.on, agency=agency, kind=PlanKind.CHANGE, change=each) for each in to_come]
+        if agency.valid_to is not None and agency.valid_to >= after:
+            found.append(Plan(on=agency.valid_to + _DAY, agency=agency, kind=PlanKind.END))
+    return sorted(found, key=lambda plan: (plan.on, plan.agency.code, plan.kind))
+
+
+def _ends(agency: Agency, on: date) -> bool:
+    return agency.valid_to is not None and agency.valid_to + _DAY == on

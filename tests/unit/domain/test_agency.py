@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
-from lienthong.domain.agency import Agency, Directory
+from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Directory
 from lienthong.errors import Code, Refusal
 
 PROVINCE = Agency(code="H48", name="UBND tỉnh Quảng Ngãi", tier="province", aliases=("000.00.00.H48",))
@@ -82,3 +85,47 @@ def test_a_directory_that_does_not_hold_together_is_refused(
         Directory.of(agencies)
     assert refused.value.code is Code.ARGUMENT_INVALID
     assert refused.value.field == field
+
+
+DAY = date(2026, 7, 1)
+
+
+def test_a_directory_without_dates_is_the_same_every_day() -> None:
+    assert WHOLE.at(DAY) is WHOLE
+
+
+def test_only_dated_agencies_differ_from_day_to_day() -> None:
+    moving = replace(COMMUNE, changes=(DatedChange(on=DAY, parent="H48"),))
+    closing = replace(DISTRICT, valid_to=DAY)
+    directory = Directory.of([PROVINCE, closing, moving])
+    assert directory.at(date(2026, 6, 30)).agencies == directory.agencies
+    then = directory.at(date(2026, 7, 2))
+    assert then.agencies[COMMUNE.code].parent == "H48"
+    assert then.agencies[DISTRICT.code].status is AgencyStatus.CLOSED
+    assert then.agencies[PROVINCE.code] is PROVINCE
+    assert then.at(date(2026, 7, 3)).agencies == then.agencies
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        [replace(COMMUNE, name="UBND xã Bình Minh")],
+        [replace(PROVINCE, aliases=()), replace(STRANGER, aliases=("000.00.00.H48",))],
+        [Agency(code="H48.2", name="Sở Nội vụ", tier="department", parent="H48", aliases=("000.00.02.H48",))],
+        [replace(COMMUNE, changes=(DatedChange(on=DAY, name="x"),))],
+    ],
+    ids=["renamed", "an alias goes to another", "added", "a change to come"],
+)
+def test_a_renewed_directory_is_the_one_read_as_a_whole(changed: list[Agency]) -> None:
+    whole = sorted({**WHOLE.agencies, **{a.code: a for a in changed}}.values(), key=lambda a: a.code)
+    before = Directory.of(sorted(WHOLE, key=lambda a: a.code), version=7)
+    renewed = before.renewed(changed, version=8)
+    assert renewed == Directory.of(whole, version=8)
+    assert list(renewed) == list(Directory.of(whole))
+    assert renewed.at(DAY) == Directory.of(whole, version=8).at(DAY)
+
+
+def test_a_circle_on_a_day_to_come_is_refused() -> None:
+    district = replace(DISTRICT, changes=(DatedChange(on=DAY, parent="H48.31.05"),))
+    with pytest.raises(Refusal, match="circle"):
+        Directory.of([PROVINCE, district, COMMUNE])

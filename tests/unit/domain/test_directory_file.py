@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 
-from lienthong.domain.agency import AgencyStatus, Environment
+from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Environment
 from lienthong.domain.directory_file import check_code, read_agencies, read_directory, write_agencies
+from lienthong.domain.plain_yaml import read_yaml
 from lienthong.errors import Code, Refusal
 
 GOOD = """
@@ -109,3 +112,37 @@ def test_codes_seen_in_the_field_are_codes(code: str) -> None:
 def test_the_sample_directories_are_sound() -> None:
     for path in sorted(Path(__file__).parents[3].glob("directory/*.yaml")):
         assert len(read_directory(path.read_text("utf-8"))) > 1, path.name
+
+
+def test_a_change_to_a_root_is_written_and_read_back() -> None:
+    agency = Agency(
+        code="H48.31",
+        name="x",
+        tier="district",
+        parent="H48",
+        changes=(DatedChange(on=date(2026, 7, 1), root=True),),
+    )
+    assert read_agencies(write_agencies([agency])) == (agency,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "agencies:\n- &one {code: A, name: a, tier: t}\n",
+        "agencies:\n- {code: A, name: &n a, tier: *n}\n",
+        "agencies: [{code: A, name: a, tier: t}]\n? [x]\n: y\n",
+        "agencies: []\n---\nagencies: []\n",
+        "a: *unknown\n",
+        "",
+        "- [a, {b: [c, {}]}, []]\n- 'x'\n",
+        "a: {a: 1, a: 2}\n",
+    ],
+)
+def test_yaml_is_read_as_the_library_reads_it(text: str) -> None:
+    def read(reader: Callable[[str], object]) -> object:
+        try:
+            return reader(text)
+        except yaml.YAMLError as error:
+            return type(error)
+
+    assert read(read_yaml) == read(lambda text: yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506

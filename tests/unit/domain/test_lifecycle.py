@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Directory
-from lienthong.domain.lifecycle import Reform, ReformKind, ReformOrder
+from lienthong.domain.lifecycle import PlanKind, Reform, ReformKind, ReformOrder, plans
 from lienthong.errors import Code, Refusal
 
 TODAY, EVE, DAY = date(2025, 6, 1), date(2025, 6, 30), date(2025, 7, 1)
@@ -138,3 +138,70 @@ def test_a_directory_file_of_two_tiers_is_followed_on_its_day() -> None:
 def test_planned_is_never_stored() -> None:
     with pytest.raises(Refusal):
         Directory.of([replace(PROVINCE, status=AgencyStatus.PLANNED)])
+
+
+def test_a_dated_move_can_make_a_root_and_later_an_ordinary_agency_again() -> None:
+    order = ReformOrder(kind=ReformKind.MOVE, codes=(DISTRICT.code,), root=True, on=DAY)
+    (district,) = REFORM.carry_out(order)
+    assert district.changes == (DatedChange(on=DAY, root=True),)
+    then = after([district])
+    assert then.at(EVE).lineage(ONE.code)[-1] == "H48"
+    assert then.at(DAY).lineage(ONE.code) == (ONE.code, DISTRICT.code)
+    with pytest.raises(Refusal) as refused:
+        then.at(DAY).route(ONE.code, PROVINCE.code)
+    assert refused.value.code is Code.ROUTE_MISSING
+    (back,) = Reform(then, TODAY).move([DISTRICT.code], parent="H48", on=DAY)
+    assert back.changes == (DatedChange(on=DAY, parent="H48"),)
+
+
+def test_a_root_at_once() -> None:
+    (district,) = REFORM.carry_out(ReformOrder(kind=ReformKind.MOVE, codes=(DISTRICT.code,), root=True))
+    assert (district.parent, district.changes) == (None, ())
+
+
+def test_a_root_stands_under_nobody() -> None:
+    both = replace(ONE, changes=(DatedChange(on=DAY, parent="H48", root=True),))
+    with pytest.raises(Refusal):
+        after([both])
+    with pytest.raises(Refusal):
+        REFORM.carry_out(ReformOrder(kind=ReformKind.MOVE, codes=(ONE.code,), into=("H48",), root=True))
+    with pytest.raises(Refusal):
+        REFORM.carry_out(ReformOrder(kind=ReformKind.CLOSE, codes=(ONE.code,), root=True))
+
+
+def test_a_file_of_a_day_to_come_can_make_a_root() -> None:
+    (district,) = REFORM.follow([replace(DISTRICT, parent=None)], on=DAY)
+    assert district.changes == (DatedChange(on=DAY, root=True),)
+
+
+def test_plans_are_told_by_day() -> None:
+    (closing,) = REFORM.close(ONE.code, successors=["H48.107"], on=DAY)
+    (moving,) = REFORM.move([TWO.code], parent="H48", on=DAY)
+    told = [(p.on, p.agency.code, p.kind) for p in plans(after([closing, moving]), after=TODAY)]
+    assert told == [
+        (DAY, NEW.code, PlanKind.BEGIN),
+        (DAY, ONE.code, PlanKind.END),
+        (DAY, TWO.code, PlanKind.CHANGE),
+    ]
+    assert plans(after([closing, moving]), after=DAY) == []
+
+
+def test_what_was_planned_is_withdrawn_before_its_day() -> None:
+    (closing,) = REFORM.close(ONE.code, successors=["H48.107"], on=DAY)
+    (moving,) = REFORM.move([TWO.code], parent="H48", on=DAY)
+    planned = after([closing, moving])
+    order = ReformOrder(kind=ReformKind.WITHDRAW, codes=(ONE.code, TWO.code, NEW.code), on=DAY)
+    one, two, new = Reform(planned, TODAY).carry_out(order)
+    assert (one, two) == (ONE, TWO)
+    assert (new.status, new.valid_from) == (AgencyStatus.CLOSED, None)
+    assert plans(after([one, two, new]), after=TODAY) == []
+
+
+def test_a_day_that_has_come_is_not_withdrawn() -> None:
+    planned = after(REFORM.move([TWO.code], parent="H48", on=DAY))
+    with pytest.raises(Refusal) as refused:
+        Reform(planned, DAY).withdraw([TWO.code], on=DAY)
+    assert refused.value.code is Code.STATE_ILLEGAL
+    with pytest.raises(Refusal) as refused:
+        Reform(planned, TODAY).withdraw([ONE.code], on=DAY)
+    assert refused.value.code is Code.NOT_FOUND
