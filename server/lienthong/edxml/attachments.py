@@ -7,6 +7,7 @@ senders declare application/zip for plain files and the file's own type for zipp
 from __future__ import annotations
 
 import binascii
+import io
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Final
 
 from lxml import etree
 
-from lienthong.domain.document import Attachment, Document, Package
+from lienthong.domain.document import Attachment, Document, ManifestEntry, Package
 from lienthong.edxml.bounds import Limits
 from lienthong.edxml.fields import Block, whole_text
 from lienthong.edxml.filetypes import HEAD, check_type
@@ -25,6 +26,7 @@ from lienthong.edxml.zipwrap import find_wrapping, unpack
 from lienthong.errors import Code, Refusal
 
 _DEFAULT: Final = Limits()
+_SLICE: Final = 4 << 20  #: characters of base64 decoded at once
 _BLANKS = str.maketrans("", "", " \t\r\n")
 _UNSAFE_NAME = re.compile(r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|^[A-Za-z]:[/\\]|[\x00-\x1f\x7f]")
 _OVERRIDE = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
@@ -36,16 +38,23 @@ _MAGIC: Final = (
 )
 
 
+#: what is wrong with files, by rule: `Refusal.rule`, and the files of the same names in rules/
+MANIFEST: Final = "attachment-manifest"
+PATHS: Final = "attachment-paths"
+CONTENT: Final = "attachment-content"
+TYPES: Final = "attachment-types"
+
+
 @dataclass(frozen=True, slots=True)
-class _Encoded:
-    """One Attachment element: its values, and its content as decoded from base64."""
+class _Part:
+    """One Attachment element: its values, and where its content stands."""
 
     path: str
     content_id: str
     name: str
     content_type: str | None
     description: str | None
-    data: bytes
+    encoded: etree._Element | None
 
 
 def read_attachments(root: etree._Element, limits: Limits = _DEFAULT) -> Iterator[Attachment]:
@@ -56,15 +65,18 @@ def read_attachments(root: etree._Element, limits: Limits = _DEFAULT) -> Iterato
             ATTACHMENT_BOMB (over `limits.max_unpacked` in all, over the ratio, several entries, encrypted, `..`).
     """
     budget = limits.max_unpacked
-    for encoded in _encoded(root, limits):
-        content = b"".join(_pieces(encoded, limits, budget))
+    for index, element in _numbered(root, limits):
+        part = _part(element, index)
+        if unsafe := _unsafe_name(part.name, f"{part.path}/AttachmentName"):
+            raise unsafe
+        content = _content(part, limits, budget)
         budget -= len(content)
         yield Attachment(
-            content_id=encoded.content_id,
-            attachment_name=encoded.name,
+            content_id=part.content_id,
+            attachment_name=part.name,
             content=content,
-            content_type=_media_type(content, encoded.content_type),
-            description=encoded.description,
+            content_type=_media_type(content, part.content_type),
+            description=part.description,
         )
 
 
@@ -74,67 +86,107 @@ def check_attachments(root: etree._Element, package: Package, limits: Limits = _
     another kind than its name says. Keeps no unpacked bytes.
 
     Raises:
-        Refusal: ATTACHMENT_MISMATCH, ATTACHMENT_BOMB.
+        Refusal: the first of `find_mismatches`; nothing is looked at after it.
+    """
+    for refusal in find_mismatches(root, package, limits):
+        raise refusal
+
+
+def find_mismatches(root: etree._Element, package: Package, limits: Limits = _DEFAULT) -> Iterator[Refusal]:
+    """Everything that is wrong with a package's files: ATTACHMENT_MISMATCH and ATTACHMENT_BOMB, with their rule.
+
+    After a bomb no further file is opened.
     """
     manifest = package.manifest if isinstance(package, Document) else ()
+    yield from _doubles("edXMLManifest/Reference", [entry.content_id for entry in manifest])
+    for number, entry in enumerate(manifest, 1):
+        if unsafe := _unsafe_name(
+            entry.attachment_name, f"edXMLManifest/Reference[{number}]/AttachmentName", shown=True
+        ):
+            yield unsafe
+    try:
+        elements = _numbered(root, limits)
+    except Refusal as refusal:
+        yield refusal
+        return
+    parts: list[_Part] = []
+    for index, element in elements:
+        try:
+            parts.append(part := _part(element, index))
+        except Refusal as refusal:
+            yield refusal
+        else:
+            if unsafe := _unsafe_name(part.name, f"{part.path}/AttachmentName"):
+                yield unsafe
+    yield from _doubles("AttachmentEncoded/Attachment", [part.content_id for part in parts])
+    if len(parts) == len(elements):  # one without a name matches nothing, and was named above
+        yield from _differences(manifest, parts)
+    yield from _bad_contents(parts, limits)
+
+
+def _differences(manifest: tuple[ManifestEntry, ...], parts: list[_Part]) -> Iterator[Refusal]:
+    """Files of the manifest that are not there, and files that are not in the manifest."""
     inside = [entry for entry in manifest if entry.external is None]
     named = Counter((entry.content_id, entry.attachment_name) for entry in inside)
-    _check_distinct("edXMLManifest/Reference", [entry.content_id for entry in manifest])
-    for number, entry in enumerate(manifest, 1):
-        check_name(entry.attachment_name, f"edXMLManifest/Reference[{number}]/AttachmentName")
-    blocks = [_identity(element, index) for index, element in _numbered(root, limits)]
-    _check_distinct("AttachmentEncoded/Attachment", [content_id for content_id, _ in blocks])
-    carried = Counter(blocks)
+    carried = Counter((part.content_id, part.name) for part in parts)
     if missing := named - carried:
-        raise _mismatch("edXMLManifest", f"no attachment {_list(missing)}")
+        yield _mismatch("edXMLManifest", f"no attachment {_list(missing)}", MANIFEST)
     if surplus := carried - named:
-        raise _mismatch("AttachmentEncoded", f"not in the manifest: {_list(surplus)}")
+        yield _mismatch("AttachmentEncoded", f"not in the manifest: {_list(surplus)}", MANIFEST)
+
+
+def _bad_contents(parts: list[_Part], limits: Limits) -> Iterator[Refusal]:
+    """Each file opened once, a piece at a time."""
     budget = limits.max_unpacked
-    for encoded in _encoded(root, limits):
+    for part in parts:
         head = b""
-        for piece in _pieces(encoded, limits, budget):
-            budget -= len(piece)
-            head += piece[: HEAD - len(head)]
-        check_type(encoded.name, encoded.content_type, head, encoded.path)
-
-
-def _encoded(root: etree._Element, limits: Limits) -> Iterator[_Encoded]:
-    for index, element in _numbered(root, limits):
-        path = f"AttachmentEncoded/Attachment[{index}]"
-        content_id, name = _identity(element, index)
-        block = Block(element, path)
-        yield _Encoded(
-            path,
-            content_id,
-            name,
-            block.text("ContentType"),
-            block.text("Description"),
-            decode_content(block.element_of("ContentTransferEncoded"), block.at("ContentTransferEncoded")),
-        )
+        try:
+            for piece in _pieces(part, limits, budget):
+                budget -= len(piece)
+                head += piece[: HEAD - len(head)]
+        except Refusal as refusal:
+            refusal.rule = CONTENT
+            yield refusal
+            if refusal.code is Code.ATTACHMENT_BOMB:
+                return
+            continue
+        try:
+            check_type(part.name, part.content_type, head, part.path)
+        except Refusal as refusal:
+            refusal.rule = TYPES
+            yield refusal
 
 
 def _numbered(root: etree._Element, limits: Limits) -> list[tuple[int, etree._Element]]:
     found = attachment_blocks(root)
     if len(found) > limits.max_attachments:
-        raise _mismatch("AttachmentEncoded", f"{len(found)} attachments, at most {limits.max_attachments}")
+        detail = f"{len(found)} attachments, at most {limits.max_attachments}"
+        raise _mismatch("AttachmentEncoded", detail, MANIFEST)
     return list(enumerate(found, 1))
 
 
-def _identity(element: etree._Element, index: int) -> tuple[str, str]:
+def _part(element: etree._Element, index: int) -> _Part:
     path = f"AttachmentEncoded/Attachment[{index}]"
     block = Block(element, path)
     content_id, name = block.text("ContentId"), block.text("AttachmentName")
     if content_id is None or name is None:
-        raise _mismatch(block.at("ContentId" if content_id is None else "AttachmentName"), "is missing")
-    if _UNSAFE_NAME.search(name):
-        raise _mismatch(block.at("AttachmentName"), f"unsafe file name {name[:80]!r}")
-    return content_id, name
+        missing = block.at("ContentId" if content_id is None else "AttachmentName")
+        raise _mismatch(missing, "is missing", MANIFEST)
+    return _Part(
+        path,
+        content_id,
+        name,
+        block.text("ContentType"),
+        block.text("Description"),
+        block.element_of("ContentTransferEncoded"),
+    )
 
 
-def check_name(name: str, path: str) -> None:
-    """Refuse names that climb out of a folder, and those that show as another name than they are (bidi overrides)."""
-    if _UNSAFE_NAME.search(name) or _OVERRIDE.search(name):
-        raise _mismatch(path, f"unsafe file name {name[:80]!r}")
+def _unsafe_name(name: str, path: str, *, shown: bool = False) -> Refusal | None:
+    """A name that climbs out of a folder; where it is `shown`, also one that reads as another (bidi overrides)."""
+    if _UNSAFE_NAME.search(name) or (shown and _OVERRIDE.search(name)):
+        return _mismatch(path, f"unsafe file name {name[:80]!r}", PATHS)
+    return None
 
 
 def decode_content(element: etree._Element | None, path: str) -> bytes:
@@ -142,21 +194,44 @@ def decode_content(element: etree._Element | None, path: str) -> bytes:
     if element is None:
         return b""  # an empty file
     if any(is_element(child) for child in element):
-        raise _mismatch(path, "must hold base64 only")
+        raise _mismatch(path, "must hold base64 only", CONTENT)
     try:
-        return binascii.a2b_base64(whole_text(element).translate(_BLANKS), strict_mode=True)
+        return _decode(whole_text(element))
     except ValueError as error:
-        raise _mismatch(path, f"not base64: {error}") from None
+        raise _mismatch(path, f"not base64: {error}", CONTENT) from None
 
 
-def _pieces(encoded: _Encoded, limits: Limits, budget: int) -> Iterator[bytes]:
-    wrapping = find_wrapping(encoded.data, encoded.name, encoded.path)
+def _decode(text: str) -> bytes:
+    """Slice by slice: no second copy of a big text without its blanks. Raises ValueError."""
+    out, rest, ended = io.BytesIO(), "", False
+    for begin in range(0, len(text), _SLICE):
+        slice_ = rest + text[begin : begin + _SLICE].translate(_BLANKS)
+        last = begin + _SLICE >= len(text)
+        whole = len(slice_) if last else len(slice_) // 4 * 4
+        data, rest = binascii.a2b_base64(slice_[:whole], strict_mode=True), slice_[whole:]
+        if ended and whole:
+            raise ValueError("Excess data after padding")
+        ended = ended or len(data) < whole // 4 * 3
+        out.write(data)
+    return out.getvalue()  # hands out its buffer without a copy
+
+
+def _content(part: _Part, limits: Limits, budget: int) -> bytes:
+    out = io.BytesIO()
+    for piece in _pieces(part, limits, budget):
+        out.write(piece)
+    return out.getvalue()
+
+
+def _pieces(part: _Part, limits: Limits, budget: int) -> Iterator[bytes]:
+    data = decode_content(part.encoded, f"{part.path}/ContentTransferEncoded")
+    wrapping = find_wrapping(data, part.name, part.path)
     if wrapping is not None:
-        yield from unpack(wrapping, limits, encoded.path, budget)
+        yield from unpack(wrapping, limits, part.path, budget)
         return
-    if len(encoded.data) > budget:
-        raise Refusal(Code.ATTACHMENT_BOMB, field=encoded.path, detail=f"over {budget} bytes")
-    yield encoded.data
+    if len(data) > budget:
+        raise Refusal(Code.ATTACHMENT_BOMB, field=part.path, detail=f"over {budget} bytes")
+    yield data
 
 
 def _media_type(content: bytes, declared: str | None) -> str | None:
@@ -169,15 +244,15 @@ def _media_type(content: bytes, declared: str | None) -> str | None:
     return None
 
 
-def _check_distinct(path: str, content_ids: list[str]) -> None:
+def _doubles(path: str, content_ids: list[str]) -> Iterator[Refusal]:
     for content_id, count in Counter(content_ids).items():
         if count > 1:
-            raise _mismatch(path, f"ContentId {content_id[:80]} stands {count} times")
+            yield _mismatch(path, f"ContentId {content_id[:80]} stands {count} times", MANIFEST)
 
 
 def _list(pairs: Counter[tuple[str, str]]) -> str:
     return ", ".join(f"{content_id[:80]} {name[:80]}" for content_id, name in list(pairs)[:3])
 
 
-def _mismatch(field: str, detail: str) -> Refusal:
-    return Refusal(Code.ATTACHMENT_MISMATCH, field=field, detail=f"{field}: {detail}")
+def _mismatch(field: str, detail: str, rule: str) -> Refusal:
+    return Refusal(Code.ATTACHMENT_MISMATCH, field=field, detail=f"{field}: {detail}", rule=rule)

@@ -55,7 +55,8 @@ def whole_text(element: etree._Element) -> str:
 def says_something(element: etree._Element) -> bool:
     """Whether any text stands in the element or below it."""
     if len(element) == 0:
-        return bool(element.text and not element.text.isspace())
+        text = element.text  # once: a big one is copied each time
+        return bool(text and not text.isspace())
     return any(not text.isspace() for text in element.itertext() if text)
 
 
