@@ -1,10 +1,11 @@
-"""Do the SignatureValue and every digest hold? signxml computes; this file takes its copies away.
+"""Do the SignatureValue and every digest hold? One key operation and three canonicalisations.
 
-Per Reference signxml serialises and parses the whole file twice, and parses the canonical form once more, with a
-parser that refuses texts over 10 MB: for a document of 1 MB most of the time of a hop. After `shape.check_shape` the
-transforms are known to be the two allowed ones, so one copy of the tree without the signature is canonicalised
-straight into the digest (`canonical.py`), and SignedProperties where they stand. SignedInfo and the SignatureValue go
-through signxml unchanged.
+`shape.check_shape` has shown what the signature is made of and the policy allowed its algorithms, so nothing is left to
+interpret: no key to look for, no transform to choose. The tree holds no comment, no entity and no processing
+instruction; its canonical form says the same as the tree, and the References are read where they stand.
+
+An engine for any signature, like signxml, serialises and parses the whole file twice per Reference, with a parser that
+refuses texts over 10 MB. It is the yardstick: tests/conformance runs both over the same good and tampered files.
 """
 
 from __future__ import annotations
@@ -15,21 +16,32 @@ import hmac
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
-from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm
-from signxml.exceptions import InvalidDigest, SignXMLException
-from signxml.verifier import SignatureConfiguration, XMLVerifier
+from signxml.algorithms import DigestAlgorithm, SignatureMethod
 
 from lienthong.errors import Code, Refusal
 from lienthong.signing.canonical import digest_document
-from lienthong.signing.policy import EXCLUSIVE_C14N, POLICY
 from lienthong.signing.shape import Shape
 
-_EXCLUSIVE: Final = CanonicalizationMethod(EXCLUSIVE_C14N)
-_HASHES: Final = {
-    DigestAlgorithm.SHA256: hashlib.sha256,
-    DigestAlgorithm.SHA384: hashlib.sha384,
-    DigestAlgorithm.SHA512: hashlib.sha512,
+_DIGESTS: Final = {
+    DigestAlgorithm.SHA256.value: hashlib.sha256,
+    DigestAlgorithm.SHA384.value: hashlib.sha384,
+    DigestAlgorithm.SHA512.value: hashlib.sha512,
+}
+
+
+_RSA: Final = {
+    SignatureMethod.RSA_SHA256.value: hashes.SHA256(),
+    SignatureMethod.RSA_SHA384.value: hashes.SHA384(),
+    SignatureMethod.RSA_SHA512.value: hashes.SHA512(),
+}
+_ECDSA: Final = {
+    SignatureMethod.ECDSA_SHA256.value: ec.ECDSA(hashes.SHA256()),
+    SignatureMethod.ECDSA_SHA384.value: ec.ECDSA(hashes.SHA384()),
 }
 
 
@@ -39,49 +51,56 @@ def verify_signature(shape: Shape, certificate: x509.Certificate) -> None:
     `shape` must come from `check_shape` and its algorithms must have passed the policy. The certificate's validity
     is not looked at here (`Trust.verify_path` did, at the time that matters).
     """
-    config = SignatureConfiguration(
-        expect_references=False,  # counted by the shape; False makes signxml answer with a list
-        signature_methods=POLICY.signature_methods,
-        digest_algorithms=POLICY.digests,
-        verification_time=certificate.not_valid_before_utc,
-    )
+    signed_info, value = shape.signature[0], shape.signature[1]
+    raw = base64.b64decode(value.text or "")
+    _check_value(certificate.public_key(), shape.signature_method, raw, canonical(signed_info))
+    _check_digest(shape.document_reference, _document_digest(shape))
+    if shape.properties_reference is not None and shape.signed_properties is not None:
+        digest = _digest_of(shape.properties_reference)
+        digest.update(canonical(shape.signed_properties))
+        _check_digest(shape.properties_reference, digest)
+
+
+def canonical(element: etree._Element) -> bytes:
+    """Exclusive C14N without comments of an element, as it stands in its tree."""
+    return etree.tostring(element, method="c14n", exclusive=True, with_comments=False)
+
+
+def _check_value(key: object, method: str, raw: bytes, octets: bytes) -> None:
     try:
-        _Engine(shape).verify(shape.root, x509_cert=certificate, validate_schema=False, expect_config=config)
-    except InvalidDigest as error:
-        raise Refusal(
-            Code.SIGNATURE_INVALID, field="Signature/SignedInfo/Reference", detail=str(error)
-        ) from error
-    except SignXMLException as error:
-        raise Refusal(
-            Code.SIGNATURE_INVALID, field="Signature/SignatureValue", detail=_reason(error)
-        ) from error
+        if isinstance(key, rsa.RSAPublicKey) and method in _RSA:
+            key.verify(raw, octets, padding.PKCS1v15(), _RSA[method])
+        elif isinstance(key, ec.EllipticCurvePublicKey) and method in _ECDSA:
+            key.verify(_der(raw, (key.key_size + 7) // 8), octets, _ECDSA[method])
+        else:
+            raise _invalid("SignatureValue", f"{method} is no method for the certificate's key")
+    except InvalidSignature as error:
+        raise _invalid("SignatureValue", "the SignatureValue does not fit") from error
 
 
-class _Engine(XMLVerifier):
-    """signxml's verifier on a tree that is ours alone and whose shape is known."""
-
-    def __init__(self, shape: Shape) -> None:
-        self._shape = shape
-
-    def get_root(self, data: etree._Element) -> etree._Element:
-        return data
-
-    def _get_signature(self, root: etree._Element) -> etree._Element:
-        return self._shape.signature
-
-    def _verify_reference(self, reference: etree._Element, index: int, *_: object) -> None:
-        """`reference` comes from the verified SignedInfo; what it covers is the whole file or SignedProperties."""
-        uri = reference.get("URI")
-        algorithm = DigestAlgorithm(reference[1].get("Algorithm"))
-        sink = _HASHES[algorithm]()
-        if uri == "":
-            digest_document(self._shape.root, sink)
-        else:  # by the shape, the Reference to SignedProperties
-            sink.update(self._c14n(self._shape.signed_properties, algorithm=_EXCLUSIVE))
-        stated = base64.b64decode(reference[2].text or "")
-        if not hmac.compare_digest(stated, sink.digest()):
-            raise InvalidDigest(f"digest {index + 1} does not match what it covers")
+def _der(raw: bytes, size: int) -> bytes:
+    """XMLDSig writes ECDSA values as two numbers of `size` bytes side by side (RFC 4050), cryptography wants DER."""
+    if len(raw) != 2 * size:
+        raise _invalid("SignatureValue", f"the SignatureValue has {len(raw)} bytes, not {2 * size}")
+    return encode_dss_signature(int.from_bytes(raw[:size]), int.from_bytes(raw[size:]))
 
 
-def _reason(error: SignXMLException) -> str:
-    return "the SignatureValue does not fit" if "verification failed" in str(error).lower() else str(error)
+def _document_digest(shape: Shape) -> hashlib._Hash:
+    digest = _digest_of(shape.document_reference)
+    digest_document(shape.root, digest)  # big attachments are not copied
+    return digest
+
+
+def _digest_of(reference: etree._Element) -> hashlib._Hash:
+    return _DIGESTS[reference[1].get("Algorithm", "")]()
+
+
+def _check_digest(reference: etree._Element, digest: hashlib._Hash) -> None:
+    stated = base64.b64decode(reference[2].text or "")
+    if not hmac.compare_digest(stated, digest.digest()):
+        covered = "SignedProperties" if reference.get("URI") else "the file"
+        raise _invalid("SignedInfo/Reference", f"the digest does not match {covered}")
+
+
+def _invalid(field: str, detail: str) -> Refusal:
+    return Refusal(Code.SIGNATURE_INVALID, field=f"Signature/{field}", detail=detail)
