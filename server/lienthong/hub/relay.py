@@ -25,7 +25,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -39,6 +39,7 @@ from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.dispatch import DEFAULT_INLINE_LIMIT
 from lienthong.hub.ports import Blobs, Broker, Clock, Outcome, Retry, Store, TransitDelivery
 from lienthong.hub.rows import Consignment, EventRow, HeldKind, HeldRow, HopRow
+from lienthong.hub.turns import Turns
 from lienthong.hub.verification import Verification
 from lienthong.routing.plan import Plan, plan
 from lienthong.signing.keys import SigningKey
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from lienthong.hub.knowledge import Snapshot
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 #: states in which a copy passed on again would be of no use
 _ARRIVED = FINAL | {DeliveryState.CONSIGNED}
@@ -92,6 +95,7 @@ class Relay:
         self._clock = clock
         self._inline_limit = inline_limit
         self._deadlines = deadlines or Deadlines()
+        self._turns = Turns()
 
     async def handle(self, delivery: TransitDelivery) -> Outcome | Retry:
         """The broker's handler: never raises, never drops."""
@@ -115,11 +119,16 @@ class Relay:
     async def _pass_on(self, delivery: TransitDelivery) -> None:
         message = decode(delivery.body)  # (1)
         data = message.document if message.document is not None else await self._blob(message)
-        document, _ = await self._verification.package(data)  # (2)
         stopped = await self._store.stopped(message.document_id, message.recipients)
-        hop, _ = await self._verification.run(
-            lambda now: self._prove(delivery.node, message, document, stopped, now)  # (3) (4) (5)
-        )
+
+        def prove(now: Snapshot) -> _Hop | None:
+            document = self._verification.check_package(data, now)  # (2)
+            return self._prove(delivery.node, message, document, stopped, now)  # (3) (4) (5)
+
+        async def in_turn(work: Callable[[], T]) -> T:
+            return await self._turns.run(delivery.lane, max(len(delivery.body), len(data)), work)
+
+        hop, _ = await self._verification.run(prove, by=in_turn)
         if stopped:
             await self._note_stopped(delivery.node, message.document_id, stopped)
         if hop is None:

@@ -1,4 +1,4 @@
-"""How hub and relays verify: in a worker thread, on the newest knowledge, never trusting an old refusal.
+"""How hub and relays verify: off the event loop's way, on the newest knowledge, never trusting an old refusal.
 
 A certificate bound a second ago may be unknown to this process still. So before a refusal counts, knowledge is
 refreshed, and when that brought anything new the verification is done again from the start.
@@ -7,8 +7,8 @@ refreshed, and when that brought anything new the verification is done again fro
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from lienthong.edxml.bounds import Limits
 from lienthong.errors import Refusal
@@ -17,6 +17,14 @@ from lienthong.hub.ports import Clock
 from lienthong.signing.verify import VerifiedDocument, verify_package
 
 T = TypeVar("T")
+
+
+class Runner(Protocol):
+    """Where and when work of the processor is done."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]:
+        """The result of `work`, or what it raises."""
+        ...
 
 
 class Verification:
@@ -34,26 +42,28 @@ class Verification:
 
     async def package(self, data: bytes) -> tuple[VerifiedDocument, Snapshot]:
         """Verify a package in full; returns it with the snapshot that it was verified against."""
+        return await self.run(lambda snapshot: self.check_package(data, snapshot))
 
-        def verify(snapshot: Snapshot) -> VerifiedDocument:
-            return verify_package(
-                data,
-                trust=snapshot.trusts.agencies,
-                bindings=snapshot.bindings,
-                directory=snapshot.directory,
-                at=self._clock(),
-                limits=self._limits,
-            )
+    def check_package(self, data: bytes, snapshot: Snapshot) -> VerifiedDocument:
+        """Verify a package in full against one snapshot, here and now: for work that `run` runs."""
+        return verify_package(
+            data,
+            trust=snapshot.trusts.agencies,
+            bindings=snapshot.bindings,
+            directory=snapshot.directory,
+            at=self._clock(),
+            limits=self._limits,
+        )
 
-        return await self.run(verify)
-
-    async def run(self, verify: Callable[[Snapshot], T]) -> tuple[T, Snapshot]:
-        """Run `verify` in a thread; on a refusal refresh once and, if the world changed, run it again."""
+    async def run(
+        self, verify: Callable[[Snapshot], T], *, by: Runner = asyncio.to_thread
+    ) -> tuple[T, Snapshot]:
+        """Have `verify` run by `by` (a thread); on a refusal refresh once and, if the world changed, run it again."""
         snapshot = self._knowledge.now
         try:
-            return await asyncio.to_thread(verify, snapshot), snapshot
+            return await by(lambda: verify(snapshot)), snapshot
         except Refusal:
             if not await self._knowledge.refresh():
                 raise
-        snapshot = self._knowledge.now
-        return await asyncio.to_thread(verify, snapshot), snapshot
+        newer = self._knowledge.now
+        return await by(lambda: verify(newer)), newer

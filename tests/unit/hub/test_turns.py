@@ -1,0 +1,73 @@
+"""Short work on the event loop: one piece per turn, express first, the loop looked at in between."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from lienthong.domain.document import Lane
+from lienthong.hub.turns import SHORT, Turns
+
+NORMAL, EXPRESS = Lane.NORMAL, Lane.EXPRESS
+
+
+async def test_short_work_runs_here_and_long_work_in_a_thread() -> None:
+    turns = Turns()
+    here = threading.get_ident()
+    assert await turns.run(NORMAL, SHORT, threading.get_ident) == here
+    assert await turns.run(NORMAL, SHORT + 1, threading.get_ident) != here
+
+
+async def test_express_that_comes_during_a_backlog_is_next() -> None:
+    turns, done = Turns(), list[str]()
+
+    async def normal(number: int) -> None:
+        await turns.run(NORMAL, 1, lambda: done.append(f"normal {number}"))
+        if number == 3:
+            await turns.run(EXPRESS, 1, lambda: done.append("express"))
+
+    await asyncio.gather(*(normal(number) for number in range(100)))
+    assert done.index("express") <= 5
+    assert [line for line in done if line != "express"] == [f"normal {number}" for number in range(100)]
+
+
+async def test_the_loop_goes_round_between_two_pieces_of_a_backlog() -> None:
+    turns, order = Turns(), list[str]()
+    loop = asyncio.get_running_loop()
+
+    def piece() -> None:
+        order.append("work")
+        loop.call_soon(order.append, "loop")
+
+    await asyncio.gather(*(turns.run(NORMAL, 1, piece) for _ in range(5)))
+    await asyncio.sleep(0)
+    assert order == ["work", "loop"] * 5
+
+
+async def test_work_that_raises_and_waiters_that_are_cancelled_hold_nobody_up() -> None:
+    turns, done = Turns(), list[str]()
+
+    def fault() -> None:
+        raise ValueError("no")
+
+    async def cancelled_in_its_turn() -> None:
+        await turns.run(NORMAL, 1, lambda: done.append("never"))
+
+    async def first() -> None:
+        await turns.run(NORMAL, 1, fault)
+
+    failing = asyncio.create_task(first())
+    waiting = [asyncio.create_task(cancelled_in_its_turn()) for _ in range(2)]
+    last = asyncio.create_task(turns.run(NORMAL, 1, lambda: done.append("last")))
+    await asyncio.sleep(0)
+    waiting[0].cancel()  # while it waits
+    while not turns._waiting[NORMAL] or len(turns._waiting[NORMAL]) > 1:
+        await asyncio.sleep(0)
+    waiting[1].cancel()  # when its turn has just been given to it
+    with pytest.raises(ValueError, match="no"):
+        await failing
+    await asyncio.wait_for(last, 5)
+    assert done == ["last"]
+    assert await turns.run(NORMAL, 1, lambda: "free again") == "free again"
