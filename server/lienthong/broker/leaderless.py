@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Sequence
 from urllib.parse import quote
 from uuid import uuid4
@@ -35,6 +36,7 @@ from lienthong.errors import HubFault
 
 log = structlog.get_logger(__name__)
 
+NAME = {"connection_name": "lienthong examine"}
 ANSWER_SECONDS = 10.0
 DELETE_SECONDS = 60.0  #: RabbitMQ 3.10 takes 5 s to give up on the missing leader
 AGAIN_SECONDS = 15.0  #: between two examinations of a queue that can neither be used nor replaced yet
@@ -59,6 +61,7 @@ class Healer:
         self._urls = tuple(urls)
         self._topology = topology
         self._management_queues = management_queues
+        self._turns = itertools.cycle(self._urls)  # a member that is away is passed over in the next try
         self._seconds = answer_seconds
         self._examined: dict[str, asyncio.Task[None]] = {}
 
@@ -100,9 +103,7 @@ class Healer:
         """Return when the queue answers, or was made anew; raises `HubFault` when neither can be had now."""
         with as_hub_faults("examining a queue"):
             connection = await aio_pika.connect(
-                self._urls[0],
-                timeout=CONNECT_SECONDS,
-                client_properties={"connection_name": "lienthong examine"},
+                next(self._turns), timeout=CONNECT_SECONDS, client_properties=dict(NAME)
             )
             try:
                 answers, broker_is_well = await asyncio.gather(
