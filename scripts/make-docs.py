@@ -102,8 +102,17 @@ REQUEST_HEAD = """
 13 (or a package of type 1) asks for a document back; the recipient's clerk answers 15 (agrees) or 16 (declines), but
 only where the document was handed over: elsewhere it is withdrawn at once, with the hub's signed
 ContentConsignmentFailure (naming the node it was stopped at) or ContentHandoverFailure. An update (type 2) asks the
-clerk too; a replacement (type 3) supersedes the old document for the agencies listed. WITHDRAWN and AGREED recalls
-leave a tombstone: the recipient sees that there was a document and why it went, never the bytes again.
+clerk too. A replacement (type 3) supersedes the old document for the agencies listed: it is withdrawn where it was not
+handed over, and fetched no more where it was (`DOCUMENT_SUPERSEDED`, with the id of the document in its place).
+
+What is WITHDRAWN, SUPERSEDED or ASKED stands in the recipient's `inbox` as a notice: what became of it, why, and by which
+package, never the bytes (`DOCUMENT_RECALLED`). It goes when the recipient acknowledges it, or answers what it was asked.
+So does a recipient hear of it whom an update removes, and who gets no package that says so.
+
+Why a replaced document is not given out, not even on demand: a document with wrong content is *replaced* by another of
+equal form (Nghị định 30/2020, article 18.3), so to the agencies listed it has no validity, and giving it out next to its
+successor is how the wrong one gets acted on. Its recipient keeps what it was handed, as its register demands; the
+sender keeps the original (article 19).
 
 """
 

@@ -46,6 +46,8 @@ class Code(StrEnum):
     ROUTE_MISSING = "ROUTE_MISSING"
     STATUS_ILLEGAL = "STATUS_ILLEGAL"
     STATE_ILLEGAL = "STATE_ILLEGAL"
+    DOCUMENT_RECALLED = "DOCUMENT_RECALLED"
+    DOCUMENT_SUPERSEDED = "DOCUMENT_SUPERSEDED"
     DEADLINE_PASSED = "DEADLINE_PASSED"
     ARGUMENT_INVALID = "ARGUMENT_INVALID"
     NOT_FOUND = "NOT_FOUND"
@@ -266,14 +268,32 @@ CATALOGUE: dict[Code, Entry] = {
         "Xem trạng thái hiện tại rồi thử thao tác phù hợp",
         "Look at the current state and choose an act that fits it",
     ),
+    Code.DOCUMENT_RECALLED: Entry(
+        "FAILED_PRECONDITION",
+        409,
+        False,
+        "Văn bản đã được nơi gửi thu hồi",
+        "The document was taken back by its sender",
+        "Không dùng văn bản này nữa; lý do thu hồi có trong inbox và track",
+        "Use it no more; inbox and track show why it was taken back",
+    ),
+    Code.DOCUMENT_SUPERSEDED: Entry(
+        "FAILED_PRECONDITION",
+        409,
+        False,
+        "Văn bản đã bị thay thế bằng văn bản khác",
+        "Another document stands in this one's place",
+        "Nhận và dùng văn bản thay thế",
+        "Fetch and use the document that replaces it",
+    ),
     Code.DEADLINE_PASSED: Entry(
         "FAILED_PRECONDITION",
         409,
         False,
         "Văn bản không được nhận trước thời hạn",
         "The document was not received by its deadline",
-        "Liên hệ nơi nhận rồi gửi lại văn bản",
-        "Get in touch with the recipient, then send the document anew",
+        "Nơi nhận: đề nghị nơi gửi gửi lại. Nơi gửi: liên hệ nơi nhận rồi gửi lại văn bản",
+        "Recipient: ask the sender to send it again. Sender: get in touch with the recipient, then send it anew",
     ),
     Code.ARGUMENT_INVALID: Entry(
         "INVALID_ARGUMENT",

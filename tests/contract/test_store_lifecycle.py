@@ -12,7 +12,7 @@ from lienthong.hub.directory_port import GroupRow
 from lienthong.hub.ports import Store
 from lienthong.hub.rows import EvidenceRow, NewDelivery
 from tests.contract.store_backends import any_store  # noqa: F401
-from tests.contract.store_suite import NOON, a_document, after, an_agency, an_event, kinds
+from tests.contract.store_suite import NOON, a_document, after, an_agency, an_event, consign, kinds
 
 S = DeliveryState
 
@@ -26,7 +26,7 @@ async def test_a_forwarded_delivery_ends_and_its_successors_begins_once(store: S
     document = a_document("H48.11", "H48.02")
     await store.accept(document)
     await store.mark_published(document.id, NOON)
-    (waiting,) = await store.undelivered_to(["H48.11", "H48.99"], limit=10)
+    (waiting,) = await store.unfinished_for(["H48.11", "H48.99"], limit=10)
     new = NewDelivery(id=new_id(), recipient="H48.14", state=S.ACCEPTED)
     event = an_event("delivery.forwarded", document.id)
 
@@ -49,13 +49,13 @@ async def test_a_forwarded_delivery_ends_and_its_successors_begins_once(store: S
     assert (EvidenceKind.CONTENT_CONSIGNMENT_FAILURE, "H48.11") in kept
     assert [row.id for row in await store.unpublished(after(99), 10)] == [document.id]
     assert (await kinds(store, document.id)).count("delivery.forwarded") == 1
-    assert await store.undelivered_to(["H48.11"], limit=10) == []
+    assert await store.unfinished_for(["H48.11"], limit=10) == []
 
 
 async def test_what_moved_since_it_was_read_is_not_forwarded(store: Store) -> None:
     document = a_document("H48.11")
     await store.accept(document)
-    (waiting,) = await store.undelivered_to(["H48.11"], limit=10)
+    (waiting,) = await store.unfinished_for(["H48.11"], limit=10)
     await store.move(document.id, None, S.WITHDRAWN, event=an_event("x", document.id))
     new = NewDelivery(id=new_id(), recipient="H48.14", state=S.ACCEPTED)
     evidence = failure(document.id, "H48.11")
@@ -64,12 +64,27 @@ async def test_what_moved_since_it_was_read_is_not_forwarded(store: Store) -> No
     assert [row.recipient for row in await store.deliveries(document.id)] == ["H48.11"]
 
 
-async def test_undelivered_deliveries_of_many_agencies_come_in_bounds(store: Store) -> None:
+async def test_what_lies_in_the_inbox_of_a_closed_agency_is_forwarded_too(store: Store) -> None:
+    document = a_document("H48.11")
+    await store.accept(document)
+    await consign(store, document, "H48.11")
+    (waiting,) = await store.unfinished_for(["H48.11"], limit=10)
+    assert waiting.state is S.CONSIGNED
+    new = NewDelivery(id=new_id(), recipient="H48.14", state=S.ACCEPTED)
+    evidence = failure(document.id, "H48.11")
+    event = an_event("delivery.forwarded", document.id)
+    assert await store.forward(waiting, new, acceptance=b"<a/>", failure=evidence, event=event)
+    begun = (await store.deliveries(document.id))[1]
+    assert (begun.state, begun.consigned_at, begun.receipt_due_at) == (S.ACCEPTED, None, None)
+    assert await store.inbox("H48.11", after=None, limit=9) == []
+
+
+async def test_unfinished_deliveries_of_many_agencies_come_in_bounds(store: Store) -> None:
     for _ in range(3):
         await store.accept(a_document("H48.11"))
     codes = [f"H{n}" for n in range(1_200)] + ["H48.11"]
-    assert len(await store.undelivered_to(codes, limit=2)) == 2
-    assert len(await store.undelivered_to(codes, limit=9)) == 3
+    assert len(await store.unfinished_for(codes, limit=2)) == 2
+    assert len(await store.unfinished_for(codes, limit=9)) == 3
 
 
 async def test_a_copy_is_brought_up_to_date_by_version(store: Store) -> None:

@@ -149,7 +149,7 @@ async def test_changes_come_in_order_to_both_sides_and_go_on_from_any_place(stor
     wanted = [
         ("state", "CONSIGNED"),
         ("status", "03"),
-        ("request", "REPLACE SUPERSEDED"),
+        ("request", "REPLACE PENDING"),
     ]
     assert [(change.kind.value, change.value) for change in told] == wanted
     assert {change.document.id for change in told} == {document.id}
@@ -170,3 +170,33 @@ async def test_documents_sent_under_one_id_come_with_the_new_one_first(store: St
     found = await store.sent("H48.31", first.edxml_document_id or "")
     assert [row.id for row in found] == [first.id, again.id]
     assert await store.sent("H48.11", first.edxml_document_id or "") == []
+
+
+async def test_what_ended_a_delivery_is_told_to_its_recipient_until_it_was_seen(store: Store) -> None:
+    documents = [await in_inbox(store, "H48.11", "H48.02") for _ in range(3)]
+    kinds = (RequestKind.RECALL, RequestKind.REPLACE, RequestKind.UPDATE)
+    packages = [a_request(document, kind) for document, kind in zip(documents, kinds, strict=True)]
+    for package in packages:
+        await store.accept(package)
+    told = await store.notices("H48.11", after=None, limit=9)
+    assert [notice.request.state for notice in told] == [RequestState.ASKED]  # the others are PENDING
+    for document, state in zip(documents, (RequestState.WITHDRAWN, RequestState.SUPERSEDED), strict=False):
+        (request,) = await store.requests(document.id)
+        assert await store.settle_requests([request.id], state, after(30)) == [request.id]
+    told = await store.notices("H48.11", after=None, limit=9)
+    assert {notice.document.id for notice in told} == {document.id for document in documents}
+    assert [notice.by.id for notice in told] == [notice.request.package_id for notice in told]
+    assert {notice.delivery.id for notice in told} == {document.deliveries[0].id for document in documents}
+    pages = [await store.notices("H48.11", after=after_, limit=1) for after_ in (None, told[0].request.id)]
+    assert pages == [told[:1], told[1:2]]
+    assert await store.notices("H48.02", after=None, limit=9) == []
+    for document in documents:
+        await store.see_notices(document.deliveries[0].id, after(40))
+    assert [n.request.kind for n in await store.notices("H48.11", after=None, limit=9)] == [
+        RequestKind.UPDATE
+    ]
+    assert await store.see_notices(documents[0].deliveries[0].id, after(50)) == []
+    await store.accept(a_status(documents[2], "15", 60))
+    assert await store.notices("H48.11", after=None, limit=9) == []
+    with pytest.raises(Refusal):
+        await store.notices("H48.11", after="unknown", limit=9)

@@ -23,12 +23,12 @@ class FakeLifecycle(FakeStatusStore):
         self._groups: dict[tuple[str, str], GroupRow] = {}
 
     @may_fail
-    async def undelivered_to(self, recipients: Sequence[str], *, limit: int) -> list[DeliveryRow]:
+    async def unfinished_for(self, recipients: Sequence[str], *, limit: int) -> list[DeliveryRow]:
         found = [
             row
             for known in self._documents.values()
             for row in known.deliveries.values()
-            if row.recipient in recipients and row.state in UNDELIVERED
+            if row.recipient in recipients and row.state in UNDELIVERED | {DeliveryState.CONSIGNED}
         ]
         return sorted(found, key=lambda row: (row.recipient, row.document_id))[:limit]
 

@@ -9,11 +9,11 @@ from datetime import datetime
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import PackageKind
 from lienthong.domain.evidence import EvidenceKind
-from lienthong.domain.request import ENDED, FIRST, RequestState, sources
+from lienthong.domain.request import ENDED, FIRST, TOLD, RequestState, sources
 from lienthong.domain.status import ANSWERS, PROGRESS, StatusCode, Step, step
 from lienthong.errors import Code, Refusal
 from lienthong.hub.rows import DeliveryRow, DocumentRow, EvidenceRow, HopRow, NewDocument
-from lienthong.hub.status_port import ChangeKind, ChangeRow, NewStatus, RequestRow, StatusRow
+from lienthong.hub.status_port import ChangeKind, ChangeRow, NewStatus, NoticeRow, RequestRow, StatusRow
 from tests.fakes.failing import may_fail
 from tests.fakes.store_directory import FakeDirectoryStore
 
@@ -53,6 +53,7 @@ class FakeStatusStore(FakeDirectoryStore):
         self._statuses: list[StatusRow] = []
         self._requests: list[RequestRow] = []
         self._changes: list[_Change] = []
+        self._seen: set[str] = set()  # requests
 
     def _note(
         self,
@@ -181,6 +182,34 @@ class FakeStatusStore(FakeDirectoryStore):
             if row.document_id == document_id and row.state is RequestState.PENDING
         }
         return sorted((ended | recalled) & set(recipients))
+
+    @may_fail
+    async def notices(self, agency: str, *, after: str | None, limit: int) -> list[NoticeRow]:
+        own = [row for row in self._requests if row.recipient == agency]
+        own.sort(key=lambda row: (row.asked_at, row.id))
+        places = [row.id for row in own]
+        if after is not None and after not in places:
+            raise Refusal(Code.ARGUMENT_INVALID, field="after", detail="not a notice of this agency")
+        first = 0 if after is None else places.index(after) + 1
+        return [
+            NoticeRow(
+                request=row,
+                document=self._documents[row.document_id].row,
+                delivery=self._documents[row.document_id].deliveries[row.recipient],
+                by=self._documents[row.package_id].row,
+            )
+            for row in own[first:]
+            if row.state in TOLD and row.id not in self._seen
+        ][:limit]
+
+    @may_fail
+    async def see_notices(self, delivery_id: str, at: datetime) -> list[str]:
+        ends = TOLD - {RequestState.ASKED}
+        found = {
+            r.id for r in self._requests if r.delivery_id == delivery_id and r.state in ends
+        } - self._seen
+        self._seen |= found
+        return sorted(found)
 
     @may_fail
     async def changes(self, agency: str, *, after: str | None, limit: int) -> list[ChangeRow]:

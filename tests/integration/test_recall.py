@@ -62,7 +62,15 @@ async def test_what_lies_in_the_inbox_is_withdrawn_and_leaves_a_tombstone_withou
     caller = linkage.caller(RECIPIENT)
     with pytest.raises(Refusal) as refusal:
         await linkage.hub.fetch(caller, sent.document.id, offset=0)
-    assert (refusal.value.code, refusal.value.detail) == (Code.STATE_ILLEGAL, f"WITHDRAWN: {REASON}")
+    assert (refusal.value.code, refusal.value.detail) == (Code.DOCUMENT_RECALLED, REASON)
+    (notice,) = await linkage.hub.notices(caller, after=None, limit=10)
+    assert (notice.document.id, notice.request.state, notice.request.reason) == (
+        sent.document.id,
+        RequestState.WITHDRAWN,
+        REASON,
+    )
+    await linkage.hub.see_notice(caller, sent.document.id)
+    assert await linkage.hub.notices(caller, after=None, limit=10) == []
     assert sent.document.id not in {
         item.document.id for item in await linkage.hub.inbox(caller, after=None, limit=10)
     }
@@ -83,8 +91,11 @@ async def test_what_was_read_already_is_asked_of_the_clerk_who_agrees(linkage: L
     await say(linkage, RECIPIENT, SENDER, "15", name, description="Đồng ý")
     (request,) = await linkage.store.requests(sent.document.id)
     assert (request.state, request.reason, request.answer) == (RequestState.AGREED, REASON, "Đồng ý")
-    with pytest.raises(Refusal, match="RECALLED"):
+    with pytest.raises(Refusal) as refusal:
         await linkage.hub.fetch(linkage.caller(RECIPIENT), sent.document.id, offset=0)
+    assert (refusal.value.code, refusal.value.detail) == (Code.DOCUMENT_RECALLED, REASON)
+    # what was answered is seen
+    assert await linkage.hub.notices(linkage.caller(RECIPIENT), after=None, limit=10) == []
 
 
 async def test_a_declined_recall_leaves_everything_as_it_was(linkage: Linkage) -> None:
@@ -155,6 +166,17 @@ async def test_an_update_asks_the_clerk_removes_recipients_and_reaches_new_ones(
         RECIPIENT: (RequestKind.UPDATE, RequestState.ASKED),
         OTHER: (RequestKind.RECALL, RequestState.WITHDRAWN),
     }
+    (told,) = await linkage.hub.notices(linkage.caller(OTHER), after=None, limit=10)  # no package tells it
+    assert (told.document.id, told.by.id, told.request.reason) == (
+        sent.document.id,
+        changed.document.id,
+        "Sửa số liệu",
+    )
+    (open_,) = await linkage.hub.notices(linkage.caller(RECIPIENT), after=None, limit=10)
+    assert (open_.request.kind, open_.request.state) == (RequestKind.UPDATE, RequestState.ASKED)
+    await linkage.hub.see_notice(linkage.caller(RECIPIENT), sent.document.id)
+    # to be answered, not seen
+    assert await linkage.hub.notices(linkage.caller(RECIPIENT), after=None, limit=10) == [open_]
     for recipient in (RECIPIENT, "H48.33.02"):
         await linkage.receive(recipient, changed.document.id)
     name = changed.document.edxml_document_id  # the clerk answers the update itself
@@ -175,6 +197,35 @@ async def test_a_replacement_supersedes_the_old_document_for_the_agencies_listed
         RequestState.SUPERSEDED,
         new.document.id,
     )
+    caller = linkage.caller(RECIPIENT)
+    with pytest.raises(Refusal) as refusal:
+        await linkage.hub.fetch(caller, sent.document.id, offset=0)
+    assert (refusal.value.code, refusal.value.detail) == (
+        Code.DOCUMENT_SUPERSEDED,
+        f"{new.document.id}: Thay thế",
+    )
+    (notice,) = await linkage.hub.notices(caller, after=None, limit=10)
+    assert (notice.document.id, notice.by.id) == (sent.document.id, new.document.id)
+    await linkage.hub.fetch(linkage.caller(OTHER), sent.document.id, offset=0)  # not listed: as it was
+
+
+async def test_a_replacement_withdraws_what_its_recipient_has_not_taken(linkage: Linkage) -> None:
+    await linkage.relay()
+    sent = await linkage.submit(SENDER, [RECIPIENT])
+    await linkage.until(sent.document.id, RECIPIENT, DeliveryState.CONSIGNED)
+    new = await replacement(linkage, sent, [RECIPIENT], [RECIPIENT])
+    row = await linkage.delivery(sent.document.id, RECIPIENT)
+    assert row.state is DeliveryState.WITHDRAWN
+    proof = await failure(linkage, sent.document.id, RECIPIENT)
+    assert isinstance(proof, ContentHandoverFailure)
+    assert proof.reason == f"replaced by {new.document.id}: Thay thế"
+    assert await requests(linkage, sent.document.id) == {
+        RECIPIENT: (RequestKind.REPLACE, RequestState.SUPERSEDED)
+    }
+    with pytest.raises(Refusal) as refusal:
+        await linkage.hub.fetch(linkage.caller(RECIPIENT), sent.document.id, offset=0)
+    assert refusal.value.code is Code.DOCUMENT_SUPERSEDED
+    await linkage.receive(RECIPIENT, new.document.id)
 
 
 async def test_a_document_in_transit_is_stopped_at_the_next_hop_for_those_recalled(linkage: Linkage) -> None:

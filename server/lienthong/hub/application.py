@@ -17,7 +17,7 @@ from lienthong.hub.ports import Store
 from lienthong.hub.receipts import Receipts
 from lienthong.hub.register import Register
 from lienthong.hub.rows import DeliveryRow, DocumentRow, InboxItem
-from lienthong.hub.status_port import ChangeRow
+from lienthong.hub.status_port import ChangeRow, NoticeRow
 from lienthong.hub.tracking import EvidenceItem, Tracker, Tracking
 
 __all__ = ["Hub", "Submission", "Tracking"]
@@ -76,6 +76,14 @@ class Hub:
     async def inbox(self, caller: Caller, *, after: str | None, limit: int) -> list[InboxItem]:
         """See `Inbox.waiting`."""
         return await self._inbox.waiting(caller, after=after, limit=limit)
+
+    async def notices(self, caller: Caller, *, after: str | None, limit: int) -> list[NoticeRow]:
+        """See `Inbox.notices`."""
+        return await self._inbox.notices(caller, after=after, limit=limit)
+
+    async def see_notice(self, caller: Caller, reference: str) -> InboxItem:
+        """See `Inbox.see_notice`."""
+        return await self._inbox.see_notice(caller, reference)
 
     def watch_inbox(self, caller: Caller, *, only_new: bool) -> AsyncIterator[InboxItem]:
         """See `Inbox.watch`."""

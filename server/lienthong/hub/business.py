@@ -1,6 +1,7 @@
 """What a package says or asks about documents sent earlier, made ready to be written in its own acceptance.
 
-A status names the document in ResponseFor; it must come from one of the document's recipients, 13 from its sender.
+A status names the document in ResponseFor, by its DocumentId or, without one, by number, date and agency where exactly
+one new document fits; it must come from one of the document's recipients, 13 from its sender.
 A recall or update names it in Bussiness/DocumentId, else in the header's own DocumentId or in ResponseFor (the
 public SDK does each); a replacement lists documents with agencies. A name this hub never took a document under is no
 refusal: the package travels like any other, its sender is warned and an event is kept.
@@ -10,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 
 from lienthong.domain.agency import Directory
-from lienthong.domain.document import BusinessType, Document, Package, StatusPackage
+from lienthong.domain.document import BusinessType, Document, Package, ResponseFor, StatusPackage
 from lienthong.domain.ids import new_id
 from lienthong.domain.request import RequestKind
 from lienthong.domain.status import ANSWERS, StatusCode, read_code
@@ -70,11 +72,13 @@ class Business:
     async def _status(self, sender: str, package: StatusPackage, directory: Directory) -> Effects:
         code, _ = read_code(package.status_code)  # a code written otherwise is a finding of the rules already
         other = directory.find(package.response_for.organ_id or "")
-        name = package.response_for.document_id
-        if other is None or name is None:
-            return _unknown(_RESPONSE_FOR, name)
+        if other is None:
+            return _unknown(_RESPONSE_FOR, package.response_for.document_id)
         asks = code is StatusCode.TAKE_BACK
         author, recipient = (sender, other.code) if asks else (other.code, sender)
+        name = package.response_for.document_id or await self._numbered(author, package.response_for)
+        if name is None:
+            return _unknown(_RESPONSE_FOR, package.response_for.code)
         targets = await self._targets(author, name)
         if not targets:
             return await self._foreign(sender, code, name, other.code)
@@ -102,6 +106,16 @@ class Business:
         )
         asked = [_request(RequestKind.RECALL, target, recipient, package.description)] if asks else []
         return Effects(status=status, requests=tuple(asked))
+
+    async def _numbered(self, author: str, named: ResponseFor) -> str | None:
+        """The DocumentId of the one new document of `author` under this number, promulgated on this day."""
+        number, slash, notation = (named.code or "").strip().partition("/")
+        day = _day(named.promulgation_date)
+        if not (number and slash and notation and day):
+            return None
+        rows = await self._store.numbered(author, number, notation, day.year)
+        names = {row.edxml_document_id for row in rows if row.promulgation_date == day.isoformat()}
+        return names.pop() if len(names) == 1 else None
 
     async def _foreign(self, sender: str, code: StatusCode, name: str, other: str) -> Effects:
         """Not a document of the author's: somebody else's (13 by a recipient), or one this hub never had."""
@@ -224,6 +238,14 @@ def _codes(directory: Directory, written: Iterable[str]) -> list[str]:
     """Canonical codes of those the directory knows, each once."""
     found = (directory.find(code) for code in written)
     return list(dict.fromkeys(agency.code for agency in found if agency is not None))
+
+
+def _day(written: str | None) -> date | None:
+    """`yyyy/MM/dd`, or with `-` as some write it; None where it is none."""
+    try:
+        return date.fromisoformat((written or "").strip().replace("/", "-"))
+    except ValueError:
+        return None
 
 
 def _strangers(recipients: list[str], targets: list[_Target]) -> dict[str, Refusal]:

@@ -1,9 +1,10 @@
-"""What becomes of documents on their way to an agency that closes: forwarded to its successor, or refused.
+"""What becomes of documents for an agency that closes, on their way or in its inbox: forwarded, or refused.
 
-Relays pass nothing on to an agency that is closed by today. Its deliveries are ended here, each with the hub's signed
-failure, which its sender sees. Where the hub redirects and one agency alone takes the closed one's place, a delivery
-to that agency begins in the same commit, with a SubmissionAcceptance of its own: a new chain from the first node.
-Documents in the closed agency's inbox stay there: it may still fetch them.
+Relays pass nothing on to an agency that is closed by today. Its deliveries that are not handed over are ended here,
+each with the hub's signed failure (ContentConsignmentFailure on the way, ContentHandoverFailure in the inbox), which
+its sender sees at once rather than when the deadline is over. Where the hub redirects and one agency alone takes the
+closed one's place, a delivery to that agency begins in the same commit, with a SubmissionAcceptance of its own: a new
+chain from the first node. Messages held for an operator stay with the operator.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Closures:
         closed = [agency.code for agency in directory if agency.status is AgencyStatus.CLOSED]
         ended, tries = 0, _TRIES
         while closed and tries:
-            waiting = await self._store.undelivered_to(closed, limit=_BATCH)
+            waiting = await self._store.unfinished_for(closed, limit=_BATCH)
             done = sum([await self._end(delivery, directory) for delivery in waiting])
             ended += done
             if not waiting:

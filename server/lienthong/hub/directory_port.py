@@ -25,8 +25,8 @@ class GroupRow:
 class DirectoryLifeStore(Protocol):
     """See the module."""
 
-    async def undelivered_to(self, recipients: Sequence[str], *, limit: int) -> list[DeliveryRow]:
-        """Deliveries to these agencies that are ACCEPTED or IN_TRANSIT, by (recipient, document)."""
+    async def unfinished_for(self, recipients: Sequence[str], *, limit: int) -> list[DeliveryRow]:
+        """Deliveries to these agencies that are ACCEPTED, IN_TRANSIT or CONSIGNED, by (recipient, document)."""
         ...
 
     async def forward(

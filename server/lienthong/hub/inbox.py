@@ -14,13 +14,15 @@ from lienthong.hub.identity import Caller
 from lienthong.hub.knowledge import Snapshot
 from lienthong.hub.ports import Blobs, Broker, Clock, Notification, Store
 from lienthong.hub.rows import DeliveryRow, InboxItem
+from lienthong.hub.status_port import NoticeRow
 from lienthong.hub.verification import Verification
 from lienthong.signing.verify import verify_record
 from lienthong.transit import records
 
 _PAGE = 200
-_TAKEN_BACK = (RequestKind.RECALL, RequestState.AGREED)
 _READABLE = frozenset({DeliveryState.CONSIGNED, DeliveryState.HANDED_OVER})
+_TAKEN_BACK = (RequestKind.RECALL, RequestState.AGREED)
+_FIELD = "delivery_id"
 
 
 class Inbox:
@@ -125,29 +127,49 @@ class Inbox:
             raise Refusal(Code.NOT_FOUND, field="delivery_id", detail=reference)
         return item
 
+    async def notices(self, caller: Caller, *, after: str | None, limit: int) -> list[NoticeRow]:
+        """What the caller has to hear of documents it received or was to receive; never their bytes."""
+        return await self._store.notices(caller.require_agency(), after=after, limit=limit)
+
+    async def see_notice(self, caller: Caller, reference: str) -> InboxItem:
+        """The caller has seen how this delivery ended: `notices` has it no more. A repeat changes nothing."""
+        item = await self.find(caller, reference)
+        await self._store.see_notices(item.delivery.id, self._clock())
+        return item
+
     async def fetch(
         self, caller: Caller, reference: str, *, offset: int
     ) -> tuple[InboxItem, AsyncIterator[bytes]]:
-        """The document's exact bytes from `offset`. STATE_ILLEGAL before it arrived and once it was recalled."""
+        """The document's exact bytes from `offset`. Raises what `_check_readable` does, ARGUMENT_INVALID."""
         item = await self.find(caller, reference)
-        row = item.delivery
-        if row.state not in _READABLE:
-            reason = f": {row.error_detail}" if row.error_detail else ""
-            raise Refusal(Code.STATE_ILLEGAL, field="delivery_id", detail=f"{row.state}{reason}")
-        for asked in await self._store.requests(item.document.id):
-            if asked.delivery_id == row.id and (asked.kind, asked.state) == _TAKEN_BACK:
-                raise Refusal(
-                    Code.STATE_ILLEGAL, field="delivery_id", detail=f"RECALLED: {asked.reason or '-'}"
-                )
+        await self._check_readable(item)
         if not 0 <= offset <= item.document.size:
             raise Refusal(Code.ARGUMENT_INVALID, field="offset", detail=f"0 to {item.document.size}")
         return item, self._blobs.stream(item.document.sha256, offset=offset)
+
+    async def _check_readable(self, item: InboxItem) -> None:
+        """STATE_ILLEGAL before it arrived; what ended it afterwards has a code of its own."""
+        row = item.delivery
+        for asked in await self._store.requests(item.document.id):
+            if asked.delivery_id == row.id and asked.state is RequestState.SUPERSEDED:
+                detail = f"{asked.package_id}: {asked.reason or '-'}"
+                raise Refusal(Code.DOCUMENT_SUPERSEDED, field=_FIELD, detail=detail)
+            if asked.delivery_id == row.id and (asked.kind, asked.state) == _TAKEN_BACK:
+                raise Refusal(Code.DOCUMENT_RECALLED, field=_FIELD, detail=asked.reason or "-")
+        if row.state is DeliveryState.WITHDRAWN:
+            raise Refusal(Code.DOCUMENT_RECALLED, field=_FIELD, detail=row.error_detail or "-")
+        if row.state is DeliveryState.EXPIRED:
+            raise Refusal(Code.DEADLINE_PASSED, field=_FIELD, detail=row.error_detail)
+        if row.state not in _READABLE:
+            reason = f": {row.error_detail}" if row.error_detail else ""
+            raise Refusal(Code.STATE_ILLEGAL, field=_FIELD, detail=f"{row.state}{reason}")
 
     async def acknowledge(self, caller: Caller, reference: str, evidence: bytes) -> DeliveryRow:
         """End a delivery with the recipient's own signed ContentHandover. Repeating it changes nothing."""
         item = await self.find(caller, reference)
         if item.delivery.state is DeliveryState.HANDED_OVER:
             return item.delivery
+        await self._check_readable(item)
         handover, _ = await self._verification.run(
             lambda now: self._verify_handover(now, item.delivery.recipient, evidence)
         )

@@ -1,6 +1,7 @@
-"""How a recall is carried out: withdrawn where the recipient has nothing yet, asked of its clerk where it has.
+"""How recalls and replacements are carried out: the document is withdrawn where the recipient has nothing yet; where
+it has, its clerk is asked (recall) or told (replacement).
 
-The request is written in the commit that accepts the recall, PENDING; from then on relays stop the document. What is
+The request is written in the commit that accepts the package, PENDING; from then on relays stop the document. What is
 done here comes after, can be interrupted anywhere, and is done again until nothing is pending: each delivery is read,
 the hub signs how it failed, and the move is made only if the delivery is still as it was read.
 """
@@ -14,7 +15,7 @@ from datetime import datetime
 import structlog
 
 from lienthong.domain.delivery import DeliveryState
-from lienthong.domain.request import RequestKind, RequestState, settled_as
+from lienthong.domain.request import FIRST, RequestKind, RequestState, settled_as
 from lienthong.edxml.rules import Finding
 from lienthong.errors import HubFault
 from lienthong.hub.changes import tell
@@ -28,7 +29,6 @@ log = structlog.get_logger(__name__)
 _BATCH = 500
 _TRIES = 5  # for deliveries that move on while they are being withdrawn
 NO_REASON = "-"
-_RECALL = RequestKind.RECALL
 
 
 class Recalls:
@@ -92,7 +92,7 @@ class Recalls:
             ready: dict[RequestState, list[str]] = {}
             still: list[RequestRow] = []
             for request in pending:
-                target = settled_as(rows[request.delivery_id].state)
+                target = settled_as(request.kind, rows[request.delivery_id].state)
                 if target is None:
                     still.append(request)
                 else:
@@ -109,10 +109,10 @@ class Recalls:
     async def _withdraw(self, document: DocumentRow, pending: list[RequestRow]) -> None:
         at = self._clock()
         rows = {row.id: row for row in await self._store.deliveries(document.id)}
-        for reason in sorted({request.reason or NO_REASON for request in pending}):
-            same = [request for request in pending if (request.reason or NO_REASON) == reason]
+        for reason in sorted({_reason(request) for request in pending}):
+            same = [request for request in pending if _reason(request) == reason]
             ways = {request.delivery_id: rows[request.delivery_id] for request in same}
-            live = [row for row in ways.values() if settled_as(row.state) is None]
+            live = [row for row in ways.values() if settled_as(RequestKind.RECALL, row.state) is None]
             evidence = await asyncio.to_thread(self._sign, document, live, reason, at)
             event = EventRow(
                 at=at,
@@ -138,10 +138,20 @@ class Recalls:
         return [self._failures.sign(document, row, DeliveryState.WITHDRAWN, reason, at) for row in live]
 
 
+def _reason(request: RequestRow) -> str:
+    """What the signed failure says: the sender's words, and for a replacement what stands in its place."""
+    written = request.reason or NO_REASON
+    if request.kind is RequestKind.REPLACE:
+        return f"replaced by {request.package_id}: {written}"
+    return written
+
+
 def _concerned(new: NewDocument) -> list[tuple[str, str]]:
-    """(document, delivery) of the status; recalls are told of as they are settled."""
+    """(document, delivery) of updates and the status; the others are told of as they are settled."""
     found = [
-        (request.document_id, request.delivery_id) for request in new.requests if request.kind is not _RECALL
+        (request.document_id, request.delivery_id)
+        for request in new.requests
+        if FIRST[request.kind] is not RequestState.PENDING
     ]
     if new.status is not None:
         found.append((new.status.document_id, new.status.delivery_id))

@@ -78,6 +78,16 @@ class RequestRow:
     answer: str | None  #: its description
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeRow:
+    """What the recipient of a delivery has to hear of it: taken back, asked back or to be updated, replaced."""
+
+    request: RequestRow
+    document: DocumentRow
+    delivery: DeliveryRow
+    by: DocumentRow  #: the package that asks
+
+
 class ChangeKind(StrEnum):
     """What changed of a delivery."""
 
@@ -119,7 +129,7 @@ class StatusStore(Protocol):
         ...
 
     async def pending_requests(self, limit: int) -> list[RequestRow]:
-        """Recalls nobody has acted on yet, oldest first."""
+        """Recalls and replacements nobody has acted on yet, oldest first."""
         ...
 
     async def settle_requests(self, ids: Sequence[str], state: RequestState, at: datetime) -> list[str]:
@@ -127,7 +137,18 @@ class StatusStore(Protocol):
         ...
 
     async def stopped(self, document_id: str, recipients: Sequence[str]) -> list[str]:
-        """Which of them must not get the document any more: their delivery ended, or a recall is pending."""
+        """Which of them must not get the document any more: their delivery ended, or a request is PENDING."""
+        ...
+
+    async def notices(self, agency: str, *, after: str | None, limit: int) -> list[NoticeRow]:
+        """Requests in a `TOLD` state about what `agency` receives that it has not seen, oldest first.
+
+        `after`: the request's id of the last one of the page before.
+        """
+        ...
+
+    async def see_notices(self, delivery_id: str, at: datetime) -> list[str]:
+        """Note that the recipient saw what ended its delivery (not what it still has to answer); the requests' ids."""
         ...
 
     async def changes(self, agency: str, *, after: str | None, limit: int) -> list[ChangeRow]:

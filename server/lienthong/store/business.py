@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row, insert, select, update
@@ -24,6 +25,8 @@ ways = tables.deliveries
 docs = tables.documents
 said = tables.statuses
 asked = tables.requests
+
+REQUEST = [c for c in asked.c if c.name != "seen_at"]
 
 #: a recipient speaks of what reached it
 _HAS_IT = frozenset({DeliveryState.CONSIGNED, DeliveryState.HANDED_OVER})
@@ -159,18 +162,22 @@ def statuses(connection: Connection, document_id: str) -> list[StatusRow]:
 def requests(connection: Connection, document_id: str) -> list[RequestRow]:
     """About this document or asked by this package, in the order they were accepted."""
     concerned = sa.or_(asked.c.document_id == document_id, asked.c.package_id == document_id)
-    query = select(asked).where(concerned).order_by(asked.c.asked_at, asked.c.id)
+    query = select(*REQUEST).where(concerned).order_by(asked.c.asked_at, asked.c.id)
     return [_request(row) for row in connection.execute(query)]
 
 
 def pending_requests(connection: Connection, limit: int) -> list[RequestRow]:
     """Oldest first."""
-    query = select(asked).where(tables.pending).order_by(asked.c.asked_at, asked.c.id).limit(limit)
+    query = select(*REQUEST).where(tables.pending).order_by(asked.c.asked_at, asked.c.id).limit(limit)
     return [_request(row) for row in connection.execute(query)]
 
 
 def _request(row: Row[tuple[object, ...]]) -> RequestRow:
-    values = row._asdict()
+    return request_of(row._asdict())
+
+
+def request_of(values: dict[str, Any]) -> RequestRow:
+    """From the columns `REQUEST` by name."""
     return RequestRow(
         **values | {"kind": RequestKind(values["kind"]), "state": RequestState(values["state"])}
     )

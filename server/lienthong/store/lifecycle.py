@@ -19,11 +19,11 @@ ways = tables.deliveries
 table = tables.recipient_groups
 
 _CODES = 500  # bound values of one statement
-_STATES = sorted(UNDELIVERED)
+_STATES = sorted(UNDELIVERED | {DeliveryState.CONSIGNED})
 
 
-def undelivered_to(connection: Connection, recipients: Sequence[str], *, limit: int) -> list[DeliveryRow]:
-    """On their way to one of these agencies, by (recipient, document)."""
+def unfinished_for(connection: Connection, recipients: Sequence[str], *, limit: int) -> list[DeliveryRow]:
+    """On their way to one of these agencies or in its inbox, by (recipient, document)."""
     found: list[DeliveryRow] = []
     for start in range(0, len(recipients), _CODES):
         query = (
@@ -74,6 +74,7 @@ def forward(
         "status": None,
         "status_at": None,
         "receipt_due_at": None,
+        "consigned_at": None,
         "updated_at": event.at,
     }
     node = select(docs.c.first_node).where(docs.c.id == ended.document_id)

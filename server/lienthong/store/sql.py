@@ -30,7 +30,7 @@ from lienthong.hub.rows import (
     NewDocument,
     Position,
 )
-from lienthong.hub.status_port import ChangeRow, RequestRow, StatusRow
+from lienthong.hub.status_port import ChangeRow, NoticeRow, RequestRow, StatusRow
 from lienthong.store import (
     business,
     changes,
@@ -43,6 +43,7 @@ from lienthong.store import (
     held,
     hops,
     lifecycle,
+    notices,
     receipts,
 )
 from lienthong.store.database import Database
@@ -180,6 +181,12 @@ class SqlStore:
     async def stopped(self, document_id: str, recipients: Sequence[str]) -> list[str]:  # noqa: D102
         return await self._db.read(business.stopped, document_id, recipients)
 
+    async def notices(self, agency: str, *, after: str | None, limit: int) -> list[NoticeRow]:  # noqa: D102
+        return await self._db.read(notices.notices, agency, after=after, limit=limit)
+
+    async def see_notices(self, delivery_id: str, at: datetime) -> list[str]:  # noqa: D102
+        return await self._db.write(notices.see_notices, delivery_id, at)
+
     async def changes(self, agency: str, *, after: str | None, limit: int) -> list[ChangeRow]:  # noqa: D102
         return await self._db.read(changes.changes, agency, after=after, limit=limit)
 
@@ -278,8 +285,8 @@ class SqlStore:
     async def content_known(self, sha256: str) -> bool:  # noqa: D102
         return await self._db.read(contents.known, sha256)
 
-    async def undelivered_to(self, recipients: Sequence[str], *, limit: int) -> list[DeliveryRow]:  # noqa: D102
-        return await self._db.read(lifecycle.undelivered_to, recipients, limit=limit)
+    async def unfinished_for(self, recipients: Sequence[str], *, limit: int) -> list[DeliveryRow]:  # noqa: D102
+        return await self._db.read(lifecycle.unfinished_for, recipients, limit=limit)
 
     async def forward(  # noqa: D102
         self,

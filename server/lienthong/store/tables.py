@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from lienthong.domain.delivery import FINAL, UNDELIVERED, DeliveryState
-from lienthong.domain.request import RequestState
+from lienthong.domain.request import TOLD, RequestState
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -267,6 +267,7 @@ requests = sa.Table(
     sa.Column("settled_at", Instant),
     sa.Column("answer_package_id", Key),
     sa.Column("answer", Words),
+    sa.Column("seen_at", Instant),  # when its recipient said that it has seen how it ended
     sa.Index(None, "document_id", "asked_at"),
     sa.Index(None, "delivery_id", "asked_at"),
     sa.Index(None, "package_id"),
@@ -279,6 +280,20 @@ sa.Index(
     requests.c.id,
     sqlite_where=pending,
     postgresql_where=pending,
+)
+
+#: what `notices` lists
+untold = sa.and_(
+    requests.c.seen_at.is_(None),
+    requests.c.state.in_([sa.literal_column(f"'{state}'", sa.Text) for state in sorted(TOLD)]),
+)
+sa.Index(
+    "ix_requests_untold",
+    requests.c.recipient,
+    requests.c.asked_at,
+    requests.c.id,
+    sqlite_where=untold,
+    postgresql_where=untold,
 )
 
 changes = sa.Table(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lienthong.domain.delivery import DeliveryState
-from lienthong.domain.request import RequestState, settled_as
+from lienthong.domain.request import RequestKind, RequestState, settled_as
 from lienthong.domain.status import ANSWERS, FOLLOWERS, PROGRESS, StatusCode, Step, read_code, step
 from lienthong.errors import Code, Refusal
 
@@ -67,7 +67,7 @@ def test_asking_and_answering_are_no_steps_of_the_work() -> None:
 
 
 def test_what_becomes_of_a_recall_follows_from_the_delivery() -> None:
-    ends = {state: settled_as(state) for state in DeliveryState}
+    ends = {state: settled_as(RequestKind.RECALL, state) for state in DeliveryState}
     assert ends[DeliveryState.HANDED_OVER] is RequestState.ASKED
     assert ends[DeliveryState.WITHDRAWN] is RequestState.WITHDRAWN
     assert ends[DeliveryState.REFUSED] is ends[DeliveryState.EXPIRED] is RequestState.MOOT

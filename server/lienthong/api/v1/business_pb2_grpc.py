@@ -40,6 +40,16 @@ class BusinessServiceStub:
                 request_serializer=lienthong_dot_api_dot_v1_dot_business__pb2.WatchChangesRequest.SerializeToString,
                 response_deserializer=lienthong_dot_api_dot_v1_dot_business__pb2.WatchChangesResponse.FromString,
                 _registered_method=True)
+        self.ListNotices = channel.unary_unary(
+                '/lienthong.api.v1.BusinessService/ListNotices',
+                request_serializer=lienthong_dot_api_dot_v1_dot_business__pb2.ListNoticesRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_v1_dot_business__pb2.ListNoticesResponse.FromString,
+                _registered_method=True)
+        self.AcknowledgeNotice = channel.unary_unary(
+                '/lienthong.api.v1.BusinessService/AcknowledgeNotice',
+                request_serializer=lienthong_dot_api_dot_v1_dot_business__pb2.AcknowledgeNoticeRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_v1_dot_business__pb2.AcknowledgeNoticeResponse.FromString,
+                _registered_method=True)
 
 
 class BusinessServiceServicer:
@@ -54,6 +64,22 @@ class BusinessServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListNotices(self, request, context):
+        """What the caller has to hear of documents it received or was to receive: taken back, asked back or to be updated,
+        replaced. Never their bytes. Oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeNotice(self, request, context):
+        """The caller has seen how a delivery ended: ListNotices has it no more. What it is asked it answers with status 15
+        or 16 instead.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BusinessServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -61,6 +87,16 @@ def add_BusinessServiceServicer_to_server(servicer, server):
                     servicer.WatchChanges,
                     request_deserializer=lienthong_dot_api_dot_v1_dot_business__pb2.WatchChangesRequest.FromString,
                     response_serializer=lienthong_dot_api_dot_v1_dot_business__pb2.WatchChangesResponse.SerializeToString,
+            ),
+            'ListNotices': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNotices,
+                    request_deserializer=lienthong_dot_api_dot_v1_dot_business__pb2.ListNoticesRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_v1_dot_business__pb2.ListNoticesResponse.SerializeToString,
+            ),
+            'AcknowledgeNotice': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeNotice,
+                    request_deserializer=lienthong_dot_api_dot_v1_dot_business__pb2.AcknowledgeNoticeRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_v1_dot_business__pb2.AcknowledgeNoticeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +127,60 @@ class BusinessService:
             '/lienthong.api.v1.BusinessService/WatchChanges',
             lienthong_dot_api_dot_v1_dot_business__pb2.WatchChangesRequest.SerializeToString,
             lienthong_dot_api_dot_v1_dot_business__pb2.WatchChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNotices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.v1.BusinessService/ListNotices',
+            lienthong_dot_api_dot_v1_dot_business__pb2.ListNoticesRequest.SerializeToString,
+            lienthong_dot_api_dot_v1_dot_business__pb2.ListNoticesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeNotice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.v1.BusinessService/AcknowledgeNotice',
+            lienthong_dot_api_dot_v1_dot_business__pb2.AcknowledgeNoticeRequest.SerializeToString,
+            lienthong_dot_api_dot_v1_dot_business__pb2.AcknowledgeNoticeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -221,6 +221,7 @@ def _make_business() -> None:
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.Column("answer_package_id", KEY, nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("seen_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["package_id"], ["documents.id"], name="fk_requests_package_id"),
         sa.ForeignKeyConstraint(["document_id"], ["documents.id"], name="fk_requests_document_id"),
         sa.PrimaryKeyConstraint("id", name="pk_requests"),
@@ -234,6 +235,14 @@ def _make_business() -> None:
         ["asked_at", "id"],
         sqlite_where=sa.text("state = 'PENDING'"),
         postgresql_where=sa.text("state = 'PENDING'"),
+    )
+    untold = sa.text("seen_at IS NULL AND state IN ('ASKED', 'SUPERSEDED', 'WITHDRAWN')")
+    op.create_index(
+        "ix_requests_untold",
+        "requests",
+        ["recipient", "asked_at", "id"],
+        sqlite_where=untold,
+        postgresql_where=untold,
     )
     _make_changes()
 
