@@ -6,9 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lienthong.domain.agency import Agency, AgencyStatus, Environment
 from lienthong.domain.delivery import DeliveryState
-from lienthong.domain.directory_file import read_changes, write_changes
 from lienthong.domain.document import Lane, PackageKind
 from lienthong.domain.evidence import EvidenceKind, Verdict
 from lienthong.errors import Code
@@ -79,33 +77,6 @@ def held(row: Row) -> HeldRow:
     values = row._asdict()
     del values["message_sha256"]
     return HeldRow(**values | {"kind": HeldKind(row.kind), "lane": Lane(row.lane), "code": Code(row.code)})
-
-
-def agency(row: Row) -> Agency:
-    """From all columns of `agencies`."""
-    return Agency(
-        code=row.code,
-        name=row.name,
-        tier=row.tier,
-        parent=row.parent,
-        aliases=tuple(row.aliases),
-        status=AgencyStatus(row.status),
-        successors=tuple(row.successors),
-        valid_from=row.valid_from,
-        valid_to=row.valid_to,
-        environment=Environment(row.environment),
-        changes=read_changes(row.changes),
-    )
-
-
-def agency_values(agency: Agency) -> dict[str, Any]:
-    """Columns of `agencies`."""
-    values = {c.name: getattr(agency, c.name) for c in tables.agencies.c if c.name != "changed_in"}
-    return values | {
-        "aliases": list(agency.aliases),
-        "successors": list(agency.successors),
-        "changes": write_changes(agency.changes),
-    }
 
 
 def certificate(row: Row) -> CertificateRow:

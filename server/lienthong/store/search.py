@@ -15,36 +15,52 @@ from itertools import chain
 from lienthong.domain.agency import Agency, Environment
 
 _WORD = re.compile(r"[^\W_]+")
-_D = str.maketrans("đĐ", "dD")  # no combining mark in Unicode, so NFD leaves it
+
+
+class _Plain(dict[int, str]):
+    """Each character's lower-case letters without marks, worked out when first met."""
+
+    def __missing__(self, character: int) -> str:
+        plain = "".join(
+            c for c in unicodedata.normalize("NFD", chr(character)) if not unicodedata.combining(c)
+        )
+        self[character] = folded = plain.casefold()
+        return folded
+
+
+_PLAIN = _Plain({ord("đ"): "d", ord("Đ"): "d"})  # no combining mark in Unicode, so NFD leaves it
 
 
 def fold(text: str) -> str:
     """Lower case, no diacritics (đ is d), single spaces: "Huyện Bình  Sơn" -> "huyen binh son"."""
     if text.isascii():
         return " ".join(text.lower().split())
-    plain = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
-    return " ".join(plain.translate(_D).casefold().split())
+    return " ".join(text.translate(_PLAIN).split())
+
+
+_Entry = tuple[str, Agency]  # the folded words of a name, and whose it is
 
 
 class AgencySearch:
     """Finds agencies by code prefix or by words of a name, one to come too; test agencies are never found."""
 
     def __init__(self, agencies: Iterable[Agency]) -> None:
-        # a space before each word: " son" is found where a word begins
-        named = sorted(
-            (
-                (_words(name), a.code, a)
-                for a in agencies
-                if a.environment is not Environment.TEST
-                for name in {a.name, *(change.name for change in a.changes if change.name)}
-            ),
-            key=lambda entry: entry[:2],
-        )
-        self._names = [name for name, _, _ in named]
-        self._agencies = [agency for _, _, agency in named]
+        self._fill(sorted(_entries(agencies), key=_order))
+
+    def _fill(self, entries: list[_Entry]) -> None:
+        self._entries = entries
+        self._names = [name for name, _ in entries]
         self._codes = sorted(
-            (fold(code), place) for place, a in enumerate(self._agencies) for code in (a.code, *a.aliases)
+            (fold(code), place) for place, (_, a) in enumerate(entries) for code in (a.code, *a.aliases)
         )
+
+    def renewed(self, changed: Iterable[Agency]) -> AgencySearch:
+        """The index with some agencies added or replaced."""
+        given = {agency.code: agency for agency in changed}
+        kept = [entry for entry in self._entries if entry[1].code not in given]
+        fresh = AgencySearch(())
+        fresh._fill(sorted([*kept, *_entries(given.values())], key=_order))
+        return fresh
 
     def search(self, text: str, *, limit: int) -> list[Agency]:
         """Best first: the code itself, codes that begin so, names that begin so, names with all the words."""
@@ -53,7 +69,7 @@ class AgencySearch:
             return []
         found: dict[str, Agency] = {}
         for place in chain(self._by_code(code), self._by_beginning(wanted), self._by_words(wanted)):
-            agency = self._agencies[place]
+            agency = self._entries[place][1]
             found.setdefault(agency.code, agency)
             if len(found) >= limit:
                 break
@@ -78,6 +94,20 @@ class AgencySearch:
         for place, known in enumerate(self._names):
             if first in known and all(word in known for word in others):
                 yield place
+
+
+def _entries(agencies: Iterable[Agency]) -> Iterator[_Entry]:
+    """Each name an agency has or will have."""
+    for agency in agencies:
+        if agency.environment is not Environment.TEST:
+            # a space before each word: " son" is found where a word begins
+            yield _words(agency.name), agency
+            for name in {change.name for change in agency.changes if change.name} - {agency.name}:
+                yield _words(name), agency
+
+
+def _order(entry: _Entry) -> tuple[str, str]:
+    return entry[0], entry[1].code
 
 
 def _words(text: str) -> str:

@@ -61,6 +61,15 @@ class _Known:
     directory: Directory
     search: AgencySearch | None = None  #: made when first asked for
 
+    def renewed(self, version: int, whole: int, changed: Sequence[Agency]) -> _Known:
+        """After agencies were written that stand in the store, and so were checked."""
+        after = replace(self, version=version, directory=self.directory.renewed(changed, version=whole))
+        return after.indexed(changed)
+
+    def indexed(self, changed: Sequence[Agency]) -> _Known:
+        """The index brought up to the directory, when there is one."""
+        return self if self.search is None else replace(self, search=self.search.renewed(changed))
+
 
 def open_store(url: str) -> SqlStore:
     """The store at ``sqlite:///path`` or ``postgresql+psycopg://…``; `HubFault` unless its schema is current."""
@@ -225,11 +234,19 @@ class SqlStore:
             # checked here, not in the writer's thread, where a large directory would hold up every acceptance
             agencies_after = [agency for _, agency in sorted({**before, **given}.items())]
             whole = await asyncio.to_thread(Directory.of, agencies_after)
-            write = directory.write_agencies
-            version = await self._db.write(write, changed, event=event, expected=known.version)
+            values = await asyncio.to_thread(directory.prepared, changed, version=known.version + 1)
+            version = await self._db.write(
+                directory.write_agencies,
+                changed,
+                values=values,
+                replaced=[agency.code for agency in changed if agency.code in before],
+                event=event,
+                expected=known.version,
+            )
             if version is not None:
-                if self._known is known:  # an import in parts need not read again what it wrote
-                    self._known = _Known(known.version + 1, replace(whole, version=version))
+                if self._known is known:  # what was just written need not be read again
+                    made = _Known(known.version + 1, replace(whole, version=version), known.search)
+                    self._known = await asyncio.to_thread(made.indexed, changed)
                 return version
         raise HubFault("the directory is being changed by others all the time")
 
@@ -243,12 +260,15 @@ class SqlStore:
         return await asyncio.to_thread(index.search, text, limit=limit)
 
     async def _current(self) -> _Known:
-        """The agencies as they are now; read anew only when their version rose."""
+        """The agencies as they are now; only what was written since the last look is read."""
         agencies_version, whole = await self._db.read(directory.read_versions)
         known = self._known
-        if known is None or known.version < agencies_version:
+        if known is None or known.version > agencies_version:
             version, snapshot = await self._db.read(directory.read_agencies)
             known = _Known(version, snapshot)
+        elif known.version < agencies_version:
+            version, whole, changed = await self._db.read(directory.changes_since, known.version)
+            known = await asyncio.to_thread(known.renewed, version, whole, changed)
         elif known.directory.version < whole:
             known = replace(known, directory=replace(known.directory, version=whole))
         self._known = known
