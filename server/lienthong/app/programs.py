@@ -150,6 +150,7 @@ async def run_relay(settings: Settings, patterns: Sequence[str] = ("*",)) -> Non
             clock=now,
             inline_limit=settings.limits.inline_bytes,
             deadlines=deadlines_of(settings),
+            max_package=settings.limits.max_package,
         )
         _serve_metrics(settings.relay.metrics_listen, stack)
         handler = measured(relay.handle)

@@ -31,6 +31,7 @@ from lienthong.hub.check import Checker
 from lienthong.hub.content import ContentDesk, named_contents
 from lienthong.hub.dispatch import Dispatcher
 from lienthong.hub.failure import Failures
+from lienthong.hub.gate import Gate
 from lienthong.hub.identity import Caller
 from lienthong.hub.inspection import Case, Inspection, Judged, Notes, check_same
 from lienthong.hub.ports import Blobs, Clock, Store
@@ -64,6 +65,7 @@ class Acceptance:
         store: Store,
         blobs: Blobs,
         content: ContentDesk,
+        gate: Gate,
         verification: Verification,
         dispatcher: Dispatcher,
         key: SigningKey,
@@ -76,6 +78,7 @@ class Acceptance:
         self._store = store
         self._blobs = blobs
         self.content = content
+        self._gate = gate
         self._verification = verification
         self._dispatcher = dispatcher
         self._recalls = recalls
@@ -86,12 +89,20 @@ class Acceptance:
             store=store, content=content, clock=clock, limits=limits, redirect=redirect
         )
         self.checker = Checker(
-            store=store, verification=verification, inspection=self._inspection, clock=clock, limits=limits
+            store=store,
+            gate=gate,
+            verification=verification,
+            inspection=self._inspection,
+            clock=clock,
+            limits=limits,
         )
 
     async def submit(self, caller: Caller, data: bytes) -> Submission:
         """Accept `data` for delivery. Raises `Refusal`; when it returns, the document will arrive."""
-        agency = caller.require_agency()
+        async with self._gate.hold(len(data)):
+            return await self._submit(caller.require_agency(), data)
+
+    async def _submit(self, agency: str, data: bytes) -> Submission:
         document, snapshot = await self._verification.package(data)  # (1)
         case = Case(
             caller=agency,

@@ -18,6 +18,7 @@ from lienthong.hub.dispatch import DEFAULT_INLINE_LIMIT, Dispatcher
 from lienthong.hub.expirer import Expirer
 from lienthong.hub.failure import Failures
 from lienthong.hub.files import PackageFiles, PdfPolicy
+from lienthong.hub.gate import Gate
 from lienthong.hub.held import HeldMessages
 from lienthong.hub.inbox import Inbox
 from lienthong.hub.knowledge import Knowledge
@@ -36,6 +37,7 @@ class HubParts:
 
     hub: Hub
     administration: Administration
+    gate: Gate  #: what every big package passes
     content: ContentDesk  #: `content.run` collects what was abandoned
     inbox: Inbox
     changes: Changes
@@ -88,12 +90,14 @@ def assemble(around: Surroundings, policy: Policy) -> HubParts:
     inbox = Inbox(store=store, blobs=around.blobs, verification=verification, clock=clock, broker=broker)
     failures = Failures(around.key)
     recalls = Recalls(store, broker, failures, clock)
-    content = _content(around, policy, inbox)
+    gate = Gate(policy.limits.max_bytes)
+    content = _content(around, policy, inbox, gate)
     changes = Changes(store)
     acceptance = Acceptance(
         store=store,
         blobs=around.blobs,
         content=content,
+        gate=gate,
         verification=verification,
         dispatcher=dispatcher,
         key=around.key,
@@ -115,6 +119,7 @@ def assemble(around: Surroundings, policy: Policy) -> HubParts:
     )
     return HubParts(
         hub=hub,
+        gate=gate,
         administration=_administration(around, reconciler, dispatcher, failures),
         content=content,
         inbox=inbox,
@@ -154,10 +159,11 @@ def _closures(around: Surroundings, policy: Policy, dispatcher: Dispatcher, fail
     )
 
 
-def _content(around: Surroundings, policy: Policy, inbox: Inbox) -> ContentDesk:
+def _content(around: Surroundings, policy: Policy, inbox: Inbox, gate: Gate) -> ContentDesk:
     files = PackageFiles(
         blobs=around.blobs,
         contents=around.contents,
+        gate=gate,
         trust=lambda: around.knowledge.now.trusts.agencies,
         clock=around.clock,
         limits=policy.limits,

@@ -24,14 +24,19 @@ from lienthong.edxml.names import DSIG
 from lienthong.edxml.reader import parse, read_package
 from lienthong.edxml.repair import repair
 from lienthong.errors import Code, Refusal
+from lienthong.hub.gate import Gate
 from lienthong.hub.identity import Caller
 from lienthong.hub.inspection import Case, Inspection, Judged, Notes, Problem
+from lienthong.hub.knowledge import Snapshot
 from lienthong.hub.ports import Clock, Store
 from lienthong.hub.rows import DocumentRow
 from lienthong.hub.status_port import NewStatus
 from lienthong.hub.verification import Verification
 from lienthong.routing.plan import Recipient
+from lienthong.signing.pdf import PdfReport
+from lienthong.signing.survey import survey_package
 from lienthong.signing.verdict import Signer
+from lienthong.signing.verify import VerifiedDocument
 
 _EXPIRES_SOON = timedelta(days=30)
 _HAS_IT = frozenset({DeliveryState.CONSIGNED, DeliveryState.HANDED_OVER})
@@ -60,6 +65,7 @@ class Checked:
     problems: tuple[Problem, ...]
     recipients: tuple[CheckedRecipient, ...]
     earlier: DocumentRow | None = field(repr=False)  #: these bytes were accepted before
+    pdfs: tuple[PdfReport, ...] = ()  #: the PDFs, and who signed each of them
 
     @property
     def acceptable(self) -> bool:
@@ -74,12 +80,14 @@ class Checker:
         self,
         *,
         store: Store,
+        gate: Gate,
         verification: Verification,
         inspection: Inspection,
         clock: Clock,
         limits: Limits,
     ) -> None:
         self._store = store
+        self._gate = gate
         self._verification = verification
         self._inspection = inspection
         self._clock = clock
@@ -87,7 +95,10 @@ class Checker:
 
     async def check(self, caller: Caller, data: bytes) -> Checked:
         """Everything that stands against `data`. Raises `Refusal` for operators alone."""
-        agency = caller.require_agency()
+        async with self._gate.hold(len(data)):
+            return await self._check(caller.require_agency(), data)
+
+    async def _check(self, agency: str, data: bytes) -> Checked:
         notes = Notes(stop=False)
         signed, signer, case = await self._read(agency, data, notes)
         judged = Judged()
@@ -106,17 +117,25 @@ class Checker:
             if case
             else (),
             earlier=judged.earlier,
+            pdfs=notes.pdfs,
         )
 
     async def _read(self, agency: str, data: bytes, notes: Notes) -> tuple[bool, Signer | None, Case | None]:
         """Whether it is signed, by whom if that holds, and the package as far as it can be read."""
         try:
             document, snapshot = await self._verification.package(data)
-        except Refusal as refusal:
-            signed = DSIG.encode() in data
-            return signed, None, await self._read_anyway(agency, data, notes, refusal, signed=signed)
+        except Refusal as refused:
+            refusal = Refusal(
+                refused.code, field=refused.field, detail=refused.detail
+            )  # without the tree it holds
+        else:
+            return True, document.signer, self._case(agency, document, snapshot, notes)
+        signed = DSIG.encode() in data
+        return signed, None, await self._read_anyway(agency, data, notes, refusal, signed=signed)
+
+    def _case(self, agency: str, document: VerifiedDocument, snapshot: Snapshot, notes: Notes) -> Case:
         self._note_expiry(document.signer, notes)
-        case = Case(
+        return Case(
             caller=agency,
             sender=document.sender,
             package=document.package,
@@ -124,7 +143,6 @@ class Checker:
             sha256=document.sha256,
             directory=snapshot.directory,
         )
-        return True, document.signer, case
 
     async def _read_anyway(
         self, agency: str, data: bytes, notes: Notes, refusal: Refusal, *, signed: bool
@@ -134,6 +152,10 @@ class Checker:
             notes.problems.append(Problem.of_refusal("signature", refusal, blocking=False))
             refusal = Refusal(Code.SIGNATURE_MISSING)
         notes.problems.append(Problem.of_refusal("signature", refusal, blocking=signed))
+        if signed:
+            for other in await asyncio.to_thread(self._survey, data):
+                if (other.code, other.detail) != (refusal.code, refusal.detail):
+                    notes.problems.append(Problem.of_refusal("signature", other))
         try:
             data, root, package = await asyncio.to_thread(self._parse, data, signed)
         except Refusal as unread:
@@ -155,6 +177,18 @@ class Checker:
             sha256=sha256_hex(data),
             directory=directory,
         )
+
+    def _survey(self, data: bytes) -> tuple[Refusal, ...]:
+        """What else is wrong with the signature: a submission names the first thing alone."""
+        now = self._verification.now
+        return survey_package(
+            data,
+            trust=now.trusts.agencies,
+            bindings=now.bindings,
+            directory=now.directory,
+            at=self._clock(),
+            limits=self._limits,
+        ).refusals
 
     def _parse(self, data: bytes, signed: bool) -> tuple[bytes, etree._Element, Package]:
         if not signed:

@@ -1,7 +1,7 @@
 """How do files too big for a package come to the hub and go to their recipients?
 
 An agency sends the bytes first, resumably, then a signed package whose manifest names their SHA-256. Acceptance asks
-`require`: every named content must be here whole, sent by this agency itself or received by it in a document. Only
+`sort`: every named content must be here whole, sent by this agency itself or received by it in a document. Only
 recipients in whose inbox such a document stands may read it.
 
 Content kept for another agency saves nobody an upload: to be let off, an agency would only have to know a digest, and
@@ -131,27 +131,25 @@ class ContentDesk:
 
     # --- named ------------------------------------------------------------------------------------------
 
-    async def require(self, agency: str, package: Package) -> tuple[DocumentContent, ...]:
-        """What the package names, all of it here. Raises the first of `missing`."""
-        for refusal in await self.missing(agency, package):
-            raise refusal
-        return named_contents(package)
-
-    async def missing(self, agency: str, package: Package) -> list[Refusal]:
-        """ATTACHMENT_MISMATCH for each named content that is not here whole, or lies about its type."""
+    async def sort(
+        self, agency: str, package: Package
+    ) -> tuple[tuple[DocumentContent, ...], tuple[Refusal, ...]]:
+        """What the package names and is here; ATTACHMENT_MISMATCH for each that is not, or lies about its type."""
         named = named_contents(package)
         if not named:
-            return []
+            return (), ()
         digests = sorted({content.sha256 for content in named})
         claimed = await self._store.claim_contents(agency, digests, self._clock())
-        problems = []
+        here, missing = [], []
         for content in named:
             path = f"edXMLManifest/Reference[{_place(package, content.content_id)}]"
             try:
                 await self._check(content, claimed.get(content.sha256), path)
             except Refusal as refusal:
-                problems.append(refusal)
-        return problems
+                missing.append(refusal)
+            else:
+                here.append(content)
+        return tuple(here), tuple(missing)
 
     async def _check(self, content: DocumentContent, size: int | None, path: str) -> None:
         where = f"{path}/ExternalContent"

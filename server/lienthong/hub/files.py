@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,9 +23,10 @@ from lienthong.edxml.bounds import Limits
 from lienthong.edxml.reader import parse, read_package
 from lienthong.edxml.rules import Finding
 from lienthong.hub.content_port import Contents, DocumentContent
+from lienthong.hub.gate import Gate
 from lienthong.hub.ports import Blobs
 from lienthong.hub.rows import DocumentRow
-from lienthong.signing.pdf import PdfReport, examine_pdf, examine_pdfs
+from lienthong.signing.pdf import PdfReport, examine_package_pdfs, examine_pdf, examine_pdfs
 from lienthong.signing.trust import Trust
 
 RULE = "pdf-signatures"
@@ -60,6 +61,7 @@ class PackageFiles:
         *,
         blobs: Blobs,
         contents: Contents,
+        gate: Gate,
         trust: Callable[[], Trust],
         clock: Callable[[], datetime],
         limits: Limits,
@@ -67,24 +69,33 @@ class PackageFiles:
     ) -> None:
         self._blobs = blobs
         self._contents = contents
+        self._gate = gate
         self._trust = trust
         self._clock = clock
         self._limits = limits
         self._policy = policy
 
-    async def findings(
-        self, package: Package, root: etree._Element, beside: tuple[DocumentContent, ...], *, everything: bool
-    ) -> list[Finding]:
-        """What the policy says of the package's PDFs; with `everything` also what it lets pass."""
-        if not isinstance(package, Document) or (self._policy is PdfPolicy.REPORT and not everything):
-            return []
+    @property
+    def decides(self) -> bool:
+        """Whether the signatures inside PDFs can stop a submission here."""
+        return self._policy is not PdfPolicy.REPORT
+
+    async def pdfs(
+        self, package: Package, root: etree._Element, beside: tuple[DocumentContent, ...]
+    ) -> tuple[PdfReport, ...]:
+        """The PDFs of a package and who signed them: those within it, as far as it can be opened, then `beside`."""
+        if not isinstance(package, Document):
+            return ()
         trust, at = self._trust(), self._clock()
         reports = await asyncio.to_thread(
-            lambda: examine_pdfs(read_attachments(root, self._limits), trust=trust, at=at)
+            lambda: examine_package_pdfs(root, self._limits, trust=trust, at=at)
         )
         external = [await self._pdf(content, trust, at) for content in beside]
-        every = (*reports, *(report for report in external if report is not None))
-        return [finding for report in every for finding in self._judge(report)]
+        return (*reports, *(report for report in external if report is not None))
+
+    def judge(self, reports: Iterable[PdfReport]) -> list[Finding]:
+        """What the policy says of them; what it lets pass is a warning."""
+        return [finding for report in reports for finding in self._judge(report)]
 
     def _judge(self, report: PdfReport) -> Iterator[Finding]:
         strict = self._policy is PdfPolicy.TRUSTED
@@ -105,9 +116,10 @@ class PackageFiles:
 
     async def reports(self, row: DocumentRow, beside: list[DocumentContent]) -> list[FileReport]:
         """Every file of a stored document: those within it, then those beside it."""
-        data = await self._blobs.get(row.sha256)
         trust, at = self._trust(), self._clock()
-        found = await asyncio.to_thread(lambda: list(self._within(data, trust, at)))
+        async with self._gate.hold(row.size):
+            data = await self._blobs.get(row.sha256)
+            found = await asyncio.to_thread(lambda: list(self._within(data, trust, at)))
         for content in beside:
             found.append(
                 FileReport(

@@ -18,7 +18,7 @@ from lxml import etree
 from lienthong.domain.agency import AgencyStatus, Directory
 from lienthong.domain.day import day_of
 from lienthong.domain.document import BusinessType, Document, Package
-from lienthong.edxml.attachments import check_attachments
+from lienthong.edxml.attachments import find_mismatches
 from lienthong.edxml.bounds import Limits
 from lienthong.edxml.rules import Finding, check_rules
 from lienthong.errors import Code, Refusal
@@ -28,6 +28,7 @@ from lienthong.hub.numbers import check_number
 from lienthong.hub.ports import Clock, Store
 from lienthong.hub.rows import DocumentRow
 from lienthong.routing.plan import Recipient, look_up
+from lienthong.signing.pdf import PdfReport
 
 StepName = Literal[
     "signature", "sender", "attachments", "rules", "duplicate", "number", "content", "recipients", "business"
@@ -108,6 +109,7 @@ class Notes:
         self.stop = stop
         self.warnings: list[Finding] = []
         self.problems: list[Problem] = []
+        self.pdfs: tuple[PdfReport, ...] = ()
 
     @contextmanager
     def step(self, name: StepName) -> Iterator[None]:
@@ -118,6 +120,12 @@ class Notes:
             if self.stop:
                 raise
             self.problems.append(Problem.of_refusal(name, refusal))
+
+    def refuse(self, name: StepName, refusal: Refusal) -> None:
+        """Note what stands against the package, and let the step go on. Raises it, when `stop`."""
+        if self.stop:
+            raise refusal
+        self.problems.append(Problem.of_refusal(name, refusal))
 
     def take(self, name: StepName, findings: Iterable[Finding]) -> None:
         """Note what rules found. Raises `Refusal` RULE_VIOLATED for the first that blocks, when `stop`."""
@@ -167,26 +175,37 @@ class Inspection:
         with notes.step("sender"):  # (2)
             _check_caller(case)
         with notes.step("attachments"):  # (3)
-            await asyncio.to_thread(check_attachments, case.root, case.package, self._limits)
+            await asyncio.to_thread(self._files, case, notes)
         with notes.step("rules"):  # (4)
             notes.take("rules", await asyncio.to_thread(self._rules, case))
         with notes.step("duplicate"):  # (5)
             earlier = await self._store.find_identity(case.identity)
             if earlier is not None:
                 check_same(earlier, case.sha256)
+                if not notes.stop:
+                    await self._look_at_content(case, notes)
                 return Judged(earlier=earlier)
         with notes.step("number"):  # (5a)
             notes.take("number", await check_number(self._store, case.sender, case.package))
         with notes.step("sender"):  # (2)
             _check_open(case.directory, case.caller)
         with notes.step("content"):  # (3)
-            beside = await self._content.require(case.sender, case.package)
-            files = self._content.files
-            everything = not notes.stop
-            notes.take(
-                "content", await files.findings(case.package, case.root, beside, everything=everything)
-            )
+            await self._look_at_content(case, notes)
         return await self._recipients(case, notes)
+
+    def _files(self, case: Case, notes: Notes) -> None:
+        for refusal in find_mismatches(case.root, case.package, self._limits):
+            notes.refuse("attachments", refusal)
+
+    async def _look_at_content(self, case: Case, notes: Notes) -> None:
+        """What travels beside the package, and the signatures inside PDFs."""
+        beside, missing = await self._content.sort(case.sender, case.package)
+        for refusal in missing:
+            notes.refuse("content", refusal)
+        files = self._content.files
+        if files.decides or not notes.stop:  # a submission looks at them only where they can stop it
+            notes.pdfs = await files.pdfs(case.package, case.root, beside)
+            notes.take("content", files.judge(notes.pdfs))
 
     async def _recipients(self, case: Case, notes: Notes) -> Judged:
         recipients = look_up(case.package, case.sender, case.directory, redirect=self._redirect)  # (6)

@@ -34,9 +34,11 @@ from lienthong.domain.delivery import FINAL, DeliveryState
 from lienthong.domain.document import PackageKind
 from lienthong.domain.evidence import Branch, ContentConsignment, HopRecord, Verdict
 from lienthong.domain.ids import new_id, sha256_hex
+from lienthong.edxml.bounds import Limits
 from lienthong.edxml.reader import parse
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.dispatch import DEFAULT_INLINE_LIMIT
+from lienthong.hub.gate import Gate
 from lienthong.hub.ports import Blobs, Broker, Clock, Outcome, Retry, Store, TransitDelivery
 from lienthong.hub.rows import Consignment, EventRow, HeldKind, HeldRow, HopRow
 from lienthong.hub.turns import Turns
@@ -55,6 +57,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+
+_DEFAULT = Limits()
 
 #: states in which a copy passed on again would be of no use
 _ARRIVED = FINAL | {DeliveryState.CONSIGNED}
@@ -86,6 +90,7 @@ class Relay:
         clock: Clock,
         inline_limit: int = DEFAULT_INLINE_LIMIT,
         deadlines: Deadlines | None = None,
+        max_package: int = _DEFAULT.max_bytes,
     ) -> None:
         self._store = store
         self._blobs = blobs
@@ -96,6 +101,7 @@ class Relay:
         self._inline_limit = inline_limit
         self._deadlines = deadlines or Deadlines()
         self._turns = Turns()
+        self.gate = Gate(max_package)
 
     async def handle(self, delivery: TransitDelivery) -> Outcome | Retry:
         """The broker's handler: never raises, never drops."""
@@ -118,6 +124,17 @@ class Relay:
 
     async def _pass_on(self, delivery: TransitDelivery) -> None:
         message = decode(delivery.body)  # (1)
+        async with self.gate.hold(await self._size(message)):
+            await self._do_hop(delivery, message)
+
+    async def _size(self, message: TransitMessage) -> int:
+        """Of the document, before its bytes are in memory. By its digest: what else a message says is unproven yet."""
+        if message.blob is None:
+            return len(message.document or b"")
+        row = await self._store.document(message.blob)
+        return _DEFAULT.max_bytes if row is None else row.size
+
+    async def _do_hop(self, delivery: TransitDelivery, message: TransitMessage) -> None:
         data = message.document if message.document is not None else await self._blob(message)
         stopped = await self._store.stopped(message.document_id, message.recipients)
 

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+from lxml import etree
 
 from lienthong.domain.document import Attachment
+from lienthong.edxml.attachments import read_attachments
+from lienthong.edxml.bounds import Limits
 from lienthong.errors import Refusal
 from lienthong.signing.keys import certificate_sha256
 from lienthong.signing.trust import Trust
@@ -61,6 +65,20 @@ def examine_pdfs(files: Iterable[Attachment], *, trust: Trust, at: datetime) -> 
         examine_pdf(file.attachment_name, io.BytesIO(file.content), trust=trust, at=at) for file in files
     )
     return tuple(report for report in found if report is not None)
+
+
+def examine_package_pdfs(
+    root: etree._Element, limits: Limits, *, trust: Trust, at: datetime
+) -> tuple[PdfReport, ...]:
+    """A report of every PDF within a package, one file in memory at a time; ends at a file that cannot be opened.
+
+    What is wrong with that one is said where the attachments are checked.
+    """
+    reports: list[PdfReport] = []
+    with suppress(Refusal):
+        for file in read_attachments(root, limits):
+            reports += examine_pdfs([file], trust=trust, at=at)
+    return tuple(reports)
 
 
 def examine_pdf(name: str, file: IO[bytes], *, trust: Trust, at: datetime) -> PdfReport | None:

@@ -79,6 +79,7 @@ class Bench:
         )
         parts = assemble(around, Policy(limits=limits, patience=PATIENCE, inline_limit=inline_limit))
         self.hub, self.administration, self.inbox = parts.hub, parts.administration, parts.inbox
+        self.gate = parts.gate
         self.dispatcher, self.reconciler = parts.dispatcher, parts.reconciler
         self.dead_letters = parts.dead_letters
         self.inbox._poll_every = watch_poll

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from lienthong.domain.agency import AgencyStatus
-from lienthong.domain.document import Business, BusinessType, OtherInfo, ResponseFor, StatusPackage
+from lienthong.domain.document import (
+    Business,
+    BusinessType,
+    ManifestEntry,
+    OtherInfo,
+    ResponseFor,
+    StatusPackage,
+)
 from lienthong.edxml.writer import write
 from lienthong.errors import Code, Refusal
 from lienthong.hub.check import Checked
 from lienthong.hub.rows import DocumentQuery
+from lienthong.signing.authority import Authority
 from lienthong.signing.sign import sign_package
+from tests.pki.pdf import plain_pdf, sign_pdf
 from tests.unit.hub.bench import COMMUNE, DEPARTMENT, DISTRICT, OPERATOR, OTHER_COMMUNE, PROVINCE, Bench
 
 
@@ -53,7 +63,7 @@ async def test_everything_that_is_wrong_is_told_at_once(bench: Bench) -> None:
     assert told(checked) == [
         ("signature", "SIGNER_NOT_SENDER"),
         ("sender", "CALLER_NOT_SENDER"),
-        ("attachments", "ATTACHMENT_MISMATCH"),
+        ("attachments", "attachment-manifest"),
         ("rules", "recipient-not-sender"),
         ("duplicate", "DOCUMENT_CONFLICT"),
         ("recipients", "recipient-not-sender"),
@@ -97,6 +107,55 @@ async def test_a_changed_byte_is_told_and_the_rest_is_checked(bench: Bench) -> N
     assert (checked.signed, checked.signer) == (True, None)
     assert told(checked) == [("signature", "SIGNATURE_INVALID")]
     assert [r.road[-1] for r in checked.recipients] == [DEPARTMENT]
+
+
+async def test_every_step_of_a_bad_signature_is_told(bench: Bench) -> None:
+    stranger = Authority.create("Somebody else's CA", at=bench.at - timedelta(days=9))
+    key = stranger.issue("a stranger", at=bench.at - timedelta(days=8), uris=[]).signing_key
+    data = bench.world.signed(COMMUNE, [DEPARTMENT], key=key)
+    checked = await check(bench, data.replace("Chủ tịch".encode(), "Chủ tich".encode()))
+    assert told(checked) == [
+        ("signature", "CERTIFICATE_UNTRUSTED"),
+        ("signature", "SIGNATURE_INVALID"),
+        ("signature", "SIGNER_NOT_SENDER"),
+    ]
+    assert checked.signer is None
+
+
+async def test_every_mismatch_of_the_files_is_told_and_a_submission_stops_at_the_first(bench: Bench) -> None:
+    files = {"a.pdf": b"%PDF-1.4", "b.pdf": b"\x7fELF program", "c.pdf": b"%PDF-1.4"}
+    manifest = (
+        ManifestEntry(content_id="cid:1", attachment_name="../a.pdf"),
+        ManifestEntry(content_id="cid:2", attachment_name="b.pdf"),
+    )
+    data = bench.world.signed(COMMUNE, [DEPARTMENT], files=files, manifest=manifest)
+    checked = await check(bench, data)
+    assert [(p.rule, p.code) for p in checked.problems if p.step == "attachments"] == [
+        ("attachment-paths", Code.ATTACHMENT_MISMATCH),
+        ("attachment-manifest", Code.ATTACHMENT_MISMATCH),
+        ("attachment-manifest", Code.ATTACHMENT_MISMATCH),
+        ("attachment-types", Code.ATTACHMENT_MISMATCH),
+    ]
+    with pytest.raises(Refusal) as refusal:
+        await bench.hub.submit(bench.caller(COMMUNE), data)
+    assert (refusal.value.code, refusal.value.rule) == (Code.ATTACHMENT_MISMATCH, "attachment-paths")
+
+
+async def test_signatures_inside_pdfs_are_told_good_or_bad(bench: Bench) -> None:
+    official = bench.world.issue("Nguyễn Văn A", uris=[])
+    signed = await asyncio.to_thread(sign_pdf, plain_pdf(), official.signing_key, "Signature1")
+    files = {"a.pdf": signed, "b.pdf": plain_pdf(), "c.txt": b"x"}
+    data = bench.world.signed(COMMUNE, [DEPARTMENT], files=files)
+    for _ in range(2):
+        checked = await check(bench, data)
+        assert checked.acceptable
+        assert [(report.name, len(report.signatures)) for report in checked.pdfs] == [
+            ("a.pdf", 1),
+            ("b.pdf", 0),
+        ]
+        (one,) = checked.pdfs[0].signatures
+        assert (one.signer, one.intact, one.trusted) == ("Nguyễn Văn A", True, True)
+        await bench.hub.submit(bench.caller(COMMUNE), data)  # then it is told of an accepted one too
 
 
 async def test_an_unknown_sender_of_an_unsigned_file_is_told(bench: Bench) -> None:
