@@ -23,6 +23,8 @@ from lienthong.errors import Code, Refusal
 EXCLUSIVE_C14N: str = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0.value
 ENVELOPED: str = SignatureConstructionMethod.enveloped.value
 
+_METHODS = {method.value: method for method in SignatureMethod}
+_DIGESTS = {digest.value: digest for digest in DigestAlgorithm}
 _INCLUSIVE_C14N = (
     "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
     "http://www.w3.org/2006/12/xml-c14n11",
@@ -68,16 +70,16 @@ class AlgorithmPolicy:
 
     def check_signature_method(self, uri: str) -> SignatureMethod:
         """The signature method named by `uri`."""
-        for method in self.signature_methods:
-            if method.value == uri:
-                return method
+        method = _METHODS.get(uri)
+        if method in self.signature_methods:
+            return method
         raise _refused(f"signature method {uri}; use rsa-sha256 or ecdsa-sha256, or stronger")
 
     def check_digest(self, uri: str) -> DigestAlgorithm:
         """The digest named by `uri`."""
-        for digest in self.digests:
-            if digest.value == uri:
-                return digest
+        digest = _DIGESTS.get(uri)
+        if digest in self.digests:
+            return digest
         raise _refused(f"digest {uri}; use sha256, sha384 or sha512")
 
     def check_transforms(self, uris: list[str], *, enveloped: bool) -> None:

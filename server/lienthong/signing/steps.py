@@ -13,21 +13,28 @@ from typing import Final
 
 from cryptography import x509
 from lxml import etree
-from signxml.algorithms import SignatureMethod
+from signxml.algorithms import DigestAlgorithm, SignatureMethod
 
 from lienthong.edxml.bounds import Limits
 from lienthong.edxml.names import DSIG
 from lienthong.edxml.reader import parse
 from lienthong.errors import Code, Refusal
+from lienthong.signing.certificates import facts_of, is_authority, read_certificate
 from lienthong.signing.engine import verify_signature
-from lienthong.signing.keys import certificate_sha256
 from lienthong.signing.policy import POLICY
 from lienthong.signing.shape import XADES, Shape, check_shape, find_signature, transforms
 from lienthong.signing.trust import Trust
 from lienthong.signing.verdict import Signer, Trail
 
 _BOUNDS: Final = frozenset({Code.XML_TOO_LARGE, Code.XML_TOO_DEEP, Code.XML_DOCTYPE_REFUSED})
-_IDENTITY: Final = "urn:lienthong:"
+#: children of SignedProperties, level by level
+_OF_SIGNATURE: Final = (f"{{{XADES}}}SignedSignatureProperties",)
+_NAMED: Final = (f"{{{XADES}}}SigningCertificateV2", f"{{{XADES}}}SigningCertificate")
+_CERT: Final = (f"{{{XADES}}}Cert",)
+_CERT_DIGEST: Final = (f"{{{XADES}}}CertDigest",)
+_DIGEST_METHOD: Final = (f"{{{DSIG}}}DigestMethod",)
+_DIGEST_VALUE: Final = (f"{{{DSIG}}}DigestValue",)
+_TIME: Final = (f"{{{XADES}}}SigningTime",)
 
 
 def verify_signed(
@@ -112,8 +119,8 @@ def _check_algorithms(shape: Shape) -> SignatureMethod:
 def _certificates(shape: Shape) -> tuple[x509.Certificate, list[x509.Certificate]]:
     """The one end-entity certificate of X509Data, and the authorities' beside it (in any order)."""
     try:
-        certificates = [x509.load_der_x509_certificate(der) for der in shape.certificates]
-        leaves = [certificate for certificate in certificates if not _is_authority(certificate)]
+        certificates = [read_certificate(der) for der in shape.certificates]
+        leaves = [certificate for certificate in certificates if not is_authority(certificate)]
     except ValueError as error:
         detail = "a certificate in X509Data cannot be read"
         raise Refusal(Code.CERTIFICATE_UNTRUSTED, field="Signature/KeyInfo", detail=detail) from error
@@ -123,33 +130,15 @@ def _certificates(shape: Shape) -> tuple[x509.Certificate, list[x509.Certificate
     return leaves[0], [certificate for certificate in certificates if certificate is not leaves[0]]
 
 
-def _is_authority(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
-
-
 def _signer(certificate: x509.Certificate, signing_time: datetime | None) -> Signer:
+    facts = facts_of(certificate)
     return Signer(
         certificate=certificate,
-        sha256=certificate_sha256(certificate),
-        subject=certificate.subject.rfc4514_string(),
+        sha256=facts.sha256,
+        subject=facts.subject,
         signing_time=signing_time,
-        identity=_identity(certificate),
+        identity=facts.identity,
     )
-
-
-def _identity(certificate: x509.Certificate) -> str | None:
-    """The one SAN URI of our own kind; two of them say nothing."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return None
-    uris = [
-        uri for uri in names.get_values_for_type(x509.UniformResourceIdentifier) if uri.startswith(_IDENTITY)
-    ]
-    return uris[0] if len(uris) == 1 else None
 
 
 def _check_signed_properties(shape: Shape, certificate: x509.Certificate) -> datetime | None:
@@ -160,19 +149,33 @@ def _check_signed_properties(shape: Shape, certificate: x509.Certificate) -> dat
     properties = shape.signed_properties
     if properties is None:
         return None
-    of_signature = f"{{{XADES}}}SignedSignatureProperties/{{{XADES}}}"
-    named = [*properties.iterfind(f"{of_signature}SigningCertificateV2")]
-    named += properties.iterfind(f"{of_signature}SigningCertificate")
-    digests = [cert.find(f"{{{XADES}}}Cert/{{{XADES}}}CertDigest") for cert in named]
-    if len(digests) != 1 or digests[0] is None:
+    of_signature = _below([properties], _OF_SIGNATURE)
+    digests = [_below([named], _CERT, _CERT_DIGEST)[:1] for named in _below(of_signature, _NAMED)]
+    if len(digests) != 1 or not digests[0]:
         raise _unnamed("SignedProperties must name the signing certificate exactly once")
-    method = digests[0].find(f"{{{DSIG}}}DigestMethod")
-    stated = digests[0].findtext(f"{{{DSIG}}}DigestValue") or ""
-    algorithm = POLICY.check_digest("" if method is None else method.get("Algorithm", ""))
-    actual = certificate.fingerprint(algorithm.implementation())
-    if base64.b64decode(stated) != actual:
+    methods = _below(digests[0], _DIGEST_METHOD)
+    algorithm = POLICY.check_digest(methods[0].get("Algorithm", "") if methods else "")
+    stated = _text(_below(digests[0], _DIGEST_VALUE))
+    if base64.b64decode(stated or "") != _fingerprint(certificate, algorithm):
         raise _unnamed("SigningCertificate names another certificate than the one in X509Data")
-    return _moment(properties.findtext(f"{of_signature}SigningTime"))
+    return _moment(_text(_below(of_signature, _TIME)))
+
+
+def _below(elements: list[etree._Element], *names: tuple[str, ...]) -> list[etree._Element]:
+    """The children of these names, level by level, in the order of the file."""
+    for level in names:
+        elements = [child for element in elements for child in element.iterchildren(*level)]
+    return elements
+
+
+def _text(found: list[etree._Element]) -> str | None:
+    return found[0].text if found else None
+
+
+def _fingerprint(certificate: x509.Certificate, algorithm: DigestAlgorithm) -> bytes:
+    if algorithm is DigestAlgorithm.SHA256:
+        return bytes.fromhex(facts_of(certificate).sha256)
+    return certificate.fingerprint(algorithm.implementation())
 
 
 def _unnamed(detail: str) -> Refusal:

@@ -18,7 +18,6 @@ from cryptography.x509 import verification
 from cryptography.x509.oid import ExtensionOID
 
 from lienthong.errors import Code, Refusal
-from lienthong.signing.keys import certificate_sha256
 
 #: authorities between an anchor and a leaf
 _MAX_CHAIN_DEPTH = 4
@@ -67,8 +66,10 @@ class Trust:
     intermediates: tuple[x509.Certificate, ...] = ()
     crls: tuple[x509.CertificateRevocationList, ...] = ()
     revocation: Revocation = Revocation.REQUIRED
-    _paths: dict[str, Path] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _lists: dict[str, tuple[x509.CertificateRevocationList, ...]] = field(
+    _paths: dict[tuple[x509.Certificate, ...], Path] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _lists: dict[x509.Certificate, tuple[x509.CertificateRevocationList, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -103,8 +104,8 @@ class Trust:
         (the leaf or an authority above it is outside its time) or CERTIFICATE_UNTRUSTED.
         """
         supplied = tuple(supplied)
-        name = "+".join(certificate_sha256(c) for c in (certificate, *supplied))
-        path = self._paths.get(name)
+        presented = (certificate, *supplied)
+        path = self._paths.get(presented)
         if path is not None and path.holds(at):
             return path
         _check_time(certificate, at)
@@ -123,7 +124,7 @@ class Trust:
         )
         if len(self._paths) >= _MAX_REMEMBERED:
             self._paths.clear()
-        self._paths[name] = path
+        self._paths[presented] = path
         return path
 
     def verify_revocation(self, path: Path, *, at: datetime) -> None:
@@ -167,10 +168,10 @@ class Trust:
 
     def _lists_of(self, issuer: x509.Certificate) -> tuple[x509.CertificateRevocationList, ...]:
         """The configured lists that `issuer` really signed. Remembered: the answer cannot change."""
-        name = certificate_sha256(issuer)
-        if name not in self._lists:
-            self._lists[name] = tuple(crl for crl in self.crls if _is_list_of(crl, issuer))
-        return self._lists[name]
+        found = self._lists.get(issuer)
+        if found is None:
+            found = self._lists[issuer] = tuple(crl for crl in self.crls if _is_list_of(crl, issuer))
+        return found
 
 
 def _is_list_of(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from types import TracebackType
 
 from cryptography import x509
 
@@ -77,35 +76,44 @@ class Report:
     refusal: Refusal | None
 
 
+_OPEN: dict[int, Step] = {
+    number: Step(number=number, name=name, outcome=None) for number, name in STEPS.items()
+}
+_PASSED: dict[int, Step] = {
+    number: Step(number=number, name=name, outcome=Verdict.PASSED) for number, name in STEPS.items()
+}
+
+
 class Trail:
     """Notes each step's outcome while a verification runs, and is its one exception boundary.
 
-    Whatever is raised inside a `step` leaves it as a `Refusal`, all but MemoryError: signxml, lxml and cryptography
-    answer hostile input with TypeError, ValueError, AttributeError, NotImplementedError and more, and none of them
-    may pass as a fault of ours.
+    Whatever is raised inside a `step` leaves it as a `Refusal`, all but MemoryError: lxml and cryptography answer
+    hostile input with TypeError, ValueError, AttributeError, NotImplementedError and more, and none of them may pass
+    as a fault of ours.
     """
 
     def __init__(self, numbers: tuple[int, ...]) -> None:
         self.signer: Signer | None = None
-        self._steps = {number: Step(number=number, name=STEPS[number], outcome=None) for number in numbers}
+        self._steps = {number: _OPEN[number] for number in numbers}
         self._refusal: Refusal | None = None
 
-    @contextmanager
-    def step(self, number: int) -> Iterator[None]:
-        """Run step `number`. Raises `Refusal` only."""
-        try:
-            yield
-        except Refusal as refusal:
-            self._fail(number, refusal)
-            raise
-        except MemoryError:  # this machine's trouble, not the file's
-            raise
-        except Exception as error:
+    def step(self, number: int) -> _Running:
+        """Run step `number` in a `with` block. Raises `Refusal` only."""
+        return _Running(self, number)
+
+    def end(self, number: int, error: BaseException | None) -> None:
+        """Note how step `number` ended; what is no refusal yet becomes one."""
+        if error is None:
+            if self._steps[number].outcome is None:
+                self._steps[number] = _PASSED[number]
+        elif isinstance(error, Refusal):
+            self._fail(number, error)
+        elif isinstance(error, Exception) and not isinstance(
+            error, MemoryError
+        ):  # that is this machine's trouble
             typed = Refusal(_FALLBACK[number], field="Signature", detail=f"step {number}, {STEPS[number]}")
             self._fail(number, typed)
             raise typed from error
-        if self._steps[number].outcome is None:
-            self._note(number, Verdict.PASSED)
 
     def leave_open(self, number: int, detail: str) -> None:
         """Step `number` cannot be decided with what is known here: INDETERMINATE, and no refusal."""
@@ -135,3 +143,21 @@ class Trail:
         return Report(
             verdict=verdict, steps=tuple(self._steps.values()), signer=self.signer, refusal=self._refusal
         )
+
+
+class _Running:
+    """One step of a trail while it runs."""
+
+    __slots__ = ("_number", "_trail")
+
+    def __init__(self, trail: Trail, number: int) -> None:
+        self._trail = trail
+        self._number = number
+
+    def __enter__(self) -> None:
+        """Nothing is noted before the step has ended."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._trail.end(self._number, error)
