@@ -11,20 +11,22 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from lienthong.api.v1 import check_pb2, exchange_pb2
+from lienthong.api.v1 import admin_pb2, check_pb2, exchange_pb2
 from lienthong.domain.day import day_of
 from lienthong.domain.ids import sha256_hex
-from lienthong.edxml.attachments import check_attachments
+from lienthong.edxml.attachments import find_mismatches
 from lienthong.edxml.bounds import Limits
 from lienthong.edxml.names import DSIG
 from lienthong.edxml.reader import parse, read_package
 from lienthong.edxml.repair import repair
 from lienthong.edxml.rules import Finding, check_rules
 from lienthong.errors import Code, Language, Refusal
+from lienthong.signing.pdf import PdfReport, PdfSignature, examine_package_pdfs
+from lienthong.signing.survey import survey_package
 from lienthong.signing.trust import Trust
-from lienthong.signing.verify import examine_package
 from lienthong_client.channel import Connection
 from lienthong_client.results import RecipientError
+from lienthong_client.stamps import to_time
 from lienthong_client.transfer import CHUNK, Progress
 
 
@@ -68,6 +70,7 @@ class Checked:
     recipients: tuple[CheckedRecipient, ...] = ()
     earlier: str | None = None  #: the hub's id of the document these bytes were accepted as
     offline: bool = False  #: the hub was not asked
+    pdfs: tuple[PdfReport, ...] = ()  #: the PDFs, and who signed each of them
 
     @property
     def acceptable(self) -> bool:
@@ -103,6 +106,7 @@ async def check_upload(connection: Connection, data: bytes, on_progress: Progres
         problems=tuple(_problem(each) for each in response.problems),
         recipients=tuple(_recipient(each) for each in response.recipients),
         earlier=response.earlier_document_id or None,
+        pdfs=tuple(_pdf(each) for each in response.pdfs),
     )
 
 
@@ -115,6 +119,28 @@ def _problem(problem: check_pb2.Problem) -> Problem:
         vi=problem.message_vi,
         en=problem.message_en,
         blocking=problem.blocking,
+    )
+
+
+def _pdf(pdf: check_pb2.CheckedPdf) -> PdfReport:
+    return PdfReport(
+        name=pdf.name,
+        signatures=tuple(_signature(each) for each in pdf.signatures),
+        problem=pdf.problem or None,
+    )
+
+
+def _signature(one: admin_pb2.PdfSignature) -> PdfSignature:
+    return PdfSignature(
+        field=one.field,
+        signer=one.signer,
+        organization=one.organization or None,
+        certificate_sha256=one.certificate_sha256,
+        signed_at=to_time(one.signed_at) if one.HasField("signed_at") else None,
+        intact=one.intact,
+        last=one.last,
+        trusted=one.trusted,
+        problem=one.problem or None,
     )
 
 
@@ -135,11 +161,11 @@ def check_offline(data: bytes, *, trust: Trust | None, at: datetime, limits: Lim
     """Judge `data` without the hub. `trust` None leaves the signature out; never raises for what is in the file."""
     problems: list[Problem] = []
     signed, signer = DSIG.encode() in data, None
+    pdfs: tuple[PdfReport, ...] = ()
     if signed and trust is not None:
-        report = examine_package(data, trust=trust, at=at, limits=limits)
-        signer = report.signer.subject if report.signer and report.refusal is None else None
-        if report.refusal is not None:
-            problems.append(_of_refusal("signature", report.refusal))
+        survey = survey_package(data, trust=trust, at=at, limits=limits)
+        signer = survey.signer.subject if survey.signer and not survey.refusals else None
+        problems.extend(_of_refusal("signature", refusal) for refusal in survey.refusals)
     elif not signed:
         problems.append(_of_refusal("signature", Refusal(Code.SIGNATURE_MISSING), blocking=False))
     kind = None
@@ -147,9 +173,10 @@ def check_offline(data: bytes, *, trust: Trust | None, at: datetime, limits: Lim
         root = parse(data if signed else repair(data, limits), limits)
         package = read_package(root)
         kind = package.kind.value
+        problems.extend(_of_refusal("attachments", each) for each in find_mismatches(root, package, limits))
         findings = check_rules(package, root, today=day_of(at), limits=limits)
         problems.extend(_of_finding(finding) for finding in findings)
-        check_attachments(root, package, limits)
+        pdfs = examine_package_pdfs(root, limits, trust=trust, at=at)
     except Refusal as refusal:
         if all(problem.code != refusal.code for problem in problems):
             problems.append(_of_refusal("signature" if kind is None else "attachments", refusal))
@@ -160,6 +187,7 @@ def check_offline(data: bytes, *, trust: Trust | None, at: datetime, limits: Lim
         kind=kind,
         problems=tuple(sorted(problems, key=lambda problem: not problem.blocking)),
         offline=True,
+        pdfs=pdfs,
     )
 
 

@@ -370,7 +370,7 @@ class Refusal(LienthongError):
 
     `field` is an edXML path such as ``MessageHeader/To[2]/OrganId`` or an argument's name. `detail` holds
     facts (a value, a line number, a rule's name), never internals: the peer will read it. `rule` is the name of the
-    broken rule (docs/rules.md), for RULE_VIOLATED.
+    broken rule (docs/rules.md), for RULE_VIOLATED and what is wrong with files.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from rich.text import Text
 from lienthong.edxml.bounds import Limits
 from lienthong.errors import Language
 from lienthong_client.check import Checked, Problem, check_offline
-from lienthong_client.cli import shapes
+from lienthong_client.cli import pdfs, shapes
 from lienthong_client.cli.output import Output, clean, styled
 from lienthong_client.cli.program import REFUSED
 from lienthong_client.cli.session import Session, session_of
@@ -94,6 +94,7 @@ def shape(checked: Checked, language: Language) -> shapes.Json:
             for recipient in checked.recipients
         ],
         "earlier_document_id": checked.earlier,
+        "pdfs": pdfs.shape(checked.pdfs),
     }
 
 
@@ -124,6 +125,9 @@ def tell(checked: Checked, output: Output) -> None:
         line = styled(f"  {mark} ", style).append(clean(problem.message(words.language)), style="default")
         name = f"{problem.code} {problem.rule}" if problem.rule else problem.code
         output.show(line.append(f"  [{clean(name)}] {clean(problem.field or '')}".rstrip(), style="dim"))
+    if checked.pdfs:
+        output.show(f"{words('files')}:")
+        pdfs.tell(checked.pdfs, output)
     width = max((len(recipient.code) for recipient in checked.recipients), default=0)
     for recipient in checked.recipients:
         line = Text("  ").append(

@@ -20,6 +20,7 @@ from lienthong.domain.document import Attachment, Document, ManifestEntry, Packa
 from lienthong.edxml.bounds import Limits
 from lienthong.edxml.fields import Block, whole_text
 from lienthong.edxml.filetypes import HEAD, check_type
+from lienthong.edxml.filetypes import RULE as TYPES
 from lienthong.edxml.names import is_element
 from lienthong.edxml.reader import attachment_blocks
 from lienthong.edxml.zipwrap import find_wrapping, unpack
@@ -38,11 +39,21 @@ _MAGIC: Final = (
 )
 
 
+__all__ = [
+    "CONTENT",
+    "MANIFEST",
+    "PATHS",
+    "TYPES",
+    "check_attachments",
+    "decode_content",
+    "find_mismatches",
+    "read_attachments",
+]
+
 #: what is wrong with files, by rule: `Refusal.rule`, and the files of the same names in rules/
 MANIFEST: Final = "attachment-manifest"
 PATHS: Final = "attachment-paths"
 CONTENT: Final = "attachment-content"
-TYPES: Final = "attachment-types"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +164,6 @@ def _bad_contents(parts: list[_Part], limits: Limits) -> Iterator[Refusal]:
         try:
             check_type(part.name, part.content_type, head, part.path)
         except Refusal as refusal:
-            refusal.rule = TYPES
             yield refusal
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from lienthong.errors import Code, Refusal
 
 HEAD: Final = 2_048  #: bytes of a file that are looked at
+RULE: Final = "attachment-types"
 
 _MAGIC: Final = (
     (b"PK\x03\x04", "zip"),
@@ -64,7 +65,7 @@ def check_type(name: str, media_type: str | None, head: bytes, path: str) -> Non
         )
     if admitted is not None and proven not in admitted:
         detail = f"{path}: {name[:80]} is {'a program' if proven == 'program' else f'{proven} by its bytes'}"
-        raise Refusal(Code.ATTACHMENT_MISMATCH, field=path, detail=detail)
+        raise Refusal(Code.ATTACHMENT_MISMATCH, field=path, detail=detail, rule=RULE)
 
 
 def _kind(head: bytes) -> str | None:

@@ -10,6 +10,7 @@ from lienthong.api.v1 import check_pb2_grpc, common_pb2
 from lienthong.errors import Language
 from lienthong.hub.check import Checked, CheckedRecipient
 from lienthong.hub.inspection import Problem
+from lienthong.rpc import mapping_files
 from lienthong.rpc.call import Context, caller, current
 from lienthong.rpc.uploads import Uploads
 
@@ -45,6 +46,7 @@ def response(checked: Checked, language: Language) -> pb.CheckResponse:
         problems=[_problem(each) for each in checked.problems],
         recipients=[_recipient(each, language) for each in checked.recipients],
         earlier_document_id=checked.earlier.id if checked.earlier else "",
+        pdfs=[mapping_files.checked_pdf(each) for each in checked.pdfs],
     )
 
 

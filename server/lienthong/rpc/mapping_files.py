@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lienthong.api.v1 import admin_pb2
+from lienthong.api.v1 import admin_pb2, check_pb2
 from lienthong.hub.files import FileReport
 from lienthong.rpc.stamps import timestamp
-from lienthong.signing.pdf import PdfSignature
+from lienthong.signing.pdf import PdfReport, PdfSignature
 
 
 def file_report(value: FileReport) -> admin_pb2.FileReport:
@@ -20,6 +20,15 @@ def file_report(value: FileReport) -> admin_pb2.FileReport:
         pdf=pdf is not None,
         signatures=[_signature(one) for one in pdf.signatures] if pdf else [],
         problem=(pdf.problem or "") if pdf else "",
+    )
+
+
+def checked_pdf(value: PdfReport) -> check_pb2.CheckedPdf:
+    """One PDF of a package that is only checked."""
+    return check_pb2.CheckedPdf(
+        name=value.name,
+        signatures=[_signature(one) for one in value.signatures],
+        problem=value.problem or "",
     )
 
 

@@ -59,8 +59,8 @@ class PdfReport:
         return any(not signature.intact for signature in self.signatures)
 
 
-def examine_pdfs(files: Iterable[Attachment], *, trust: Trust, at: datetime) -> tuple[PdfReport, ...]:
-    """A report of every PDF among the files; never raises for what is in them."""
+def examine_pdfs(files: Iterable[Attachment], *, trust: Trust | None, at: datetime) -> tuple[PdfReport, ...]:
+    """A report of every PDF among the files; never raises for what is in them. Without `trust` none is trusted."""
     found = (
         examine_pdf(file.attachment_name, io.BytesIO(file.content), trust=trust, at=at) for file in files
     )
@@ -68,7 +68,7 @@ def examine_pdfs(files: Iterable[Attachment], *, trust: Trust, at: datetime) -> 
 
 
 def examine_package_pdfs(
-    root: etree._Element, limits: Limits, *, trust: Trust, at: datetime
+    root: etree._Element, limits: Limits, *, trust: Trust | None, at: datetime
 ) -> tuple[PdfReport, ...]:
     """A report of every PDF within a package, one file in memory at a time; ends at a file that cannot be opened.
 
@@ -81,7 +81,7 @@ def examine_package_pdfs(
     return tuple(reports)
 
 
-def examine_pdf(name: str, file: IO[bytes], *, trust: Trust, at: datetime) -> PdfReport | None:
+def examine_pdf(name: str, file: IO[bytes], *, trust: Trust | None, at: datetime) -> PdfReport | None:
     """None when the file is no PDF. Reads it piece by piece, whatever its size; never raises for what is in it."""
     head = file.read(_HEAD)
     file.seek(0)
@@ -104,7 +104,7 @@ def _signatures(file: IO[bytes]) -> list[Any]:
     return list(PdfFileReader(file, strict=False).embedded_regular_signatures)
 
 
-def _examine(signature: Any, trust: Trust, at: datetime) -> PdfSignature:  # noqa: ANN401 - pyHanko's, loosely typed
+def _examine(signature: Any, trust: Trust | None, at: datetime) -> PdfSignature:  # noqa: ANN401 - pyHanko's, loosely typed
     certificate = x509.load_der_x509_certificate(signature.signer_cert.dump())
     problem = _damage(signature)
     distrust = _distrust(certificate, signature, trust, at)
@@ -148,7 +148,9 @@ def _coverage(signature: Any) -> str:  # noqa: ANN401
     return str(signature.evaluate_signature_coverage().name)
 
 
-def _distrust(certificate: x509.Certificate, signature: Any, trust: Trust, at: datetime) -> str | None:  # noqa: ANN401
+def _distrust(certificate: x509.Certificate, signature: Any, trust: Trust | None, at: datetime) -> str | None:  # noqa: ANN401
+    if trust is None:
+        return "no authority is known here to judge it by"
     supplied = [x509.load_der_x509_certificate(other.dump()) for other in signature.other_embedded_certs]
     try:
         trust.verify_revocation(trust.verify_path(certificate, supplied=supplied, at=at), at=at)

@@ -14,6 +14,7 @@ from lienthong.domain.document import OtherInfo
 from lienthong.edxml.bounds import Limits
 from lienthong_client.check import check_offline
 from lienthong_client.cli.main import app
+from tests.pki.pdf import plain_pdf, sign_pdf
 from tests.pki.world import World
 
 SENDER, RECIPIENT = "H48.31.05", "H48.33.02"
@@ -60,11 +61,39 @@ def test_everything_is_told_at_once_in_both_languages(check: Run, now_world: Wor
     found = check(data, "--lang", "vi", exit_code=3)
     assert blocking(found) == [
         ("signature", "SIGNER_NOT_SENDER"),
+        ("attachments", "attachment-manifest"),
         ("rules", "recipient-not-sender"),
         ("rules", "amounts"),
-        ("attachments", "ATTACHMENT_MISMATCH"),
     ]
     assert all(p["message"] == p["message_vi"] != p["message_en"] for p in found["problems"])
+
+
+def test_every_step_of_a_bad_signature_is_told(check: Run, now_world: World) -> None:
+    data = now_world.signed(SENDER, [RECIPIENT], key=now_world.key(RECIPIENT)).replace(b"UBND-VX", b"UBND-VY")
+    found = check(data, exit_code=3)
+    assert blocking(found) == [("signature", "SIGNATURE_INVALID"), ("signature", "SIGNER_NOT_SENDER")]
+    assert found["signer"] is None
+
+
+def test_signatures_inside_pdfs_are_told(
+    check: Run, now_world: World, profile_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    official = now_world.issue("Nguyễn Văn A", at=now_world.at).signing_key
+    files = {"a.pdf": sign_pdf(plain_pdf(), official, "Signature1"), "b.pdf": plain_pdf()}
+    data = now_world.signed(SENDER, [RECIPIENT], files=files)
+    signed, plain = check(data)["pdfs"]
+    (one,) = signed["signatures"]
+    assert (one["signer"], one["intact"], one["trusted"]) == ("Nguyễn Văn A", True, True)
+    assert (plain["name"], plain["signatures"]) == ("b.pdf", [])
+    file = tmp_path / "file.edxml"
+    for profile, text in (
+        (str(profile_of(SENDER)), "unchanged since, trusted"),
+        ("none", "not trusted here"),
+    ):
+        args = ["check", str(file), "--offline", "--profile", profile, "--lang", "en"]
+        result = CliRunner().invoke(app, args)
+        assert "a.pdf: 1 signatures in the PDF itself" in result.stdout
+        assert text in result.stdout
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"<edXML", b"<!DOCTYPE x><x/>"])

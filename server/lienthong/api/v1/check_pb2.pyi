@@ -1,3 +1,4 @@
+from lienthong.api.v1 import admin_pb2 as _admin_pb2
 from lienthong.api.v1 import common_pb2 as _common_pb2
 from lienthong.api.v1 import exchange_pb2 as _exchange_pb2
 from google.protobuf.internal import containers as _containers
@@ -17,7 +18,7 @@ class CheckRequest(_message.Message):
     def __init__(self, header: _Optional[_Union[_exchange_pb2.SubmitHeader, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
 
 class CheckResponse(_message.Message):
-    __slots__ = ("sha256", "acceptable", "signed", "signer", "kind", "problems", "recipients", "earlier_document_id")
+    __slots__ = ("sha256", "acceptable", "signed", "signer", "kind", "problems", "recipients", "earlier_document_id", "pdfs")
     SHA256_FIELD_NUMBER: _ClassVar[int]
     ACCEPTABLE_FIELD_NUMBER: _ClassVar[int]
     SIGNED_FIELD_NUMBER: _ClassVar[int]
@@ -26,6 +27,7 @@ class CheckResponse(_message.Message):
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     RECIPIENTS_FIELD_NUMBER: _ClassVar[int]
     EARLIER_DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    PDFS_FIELD_NUMBER: _ClassVar[int]
     sha256: str
     acceptable: bool
     signed: bool
@@ -34,7 +36,8 @@ class CheckResponse(_message.Message):
     problems: _containers.RepeatedCompositeFieldContainer[Problem]
     recipients: _containers.RepeatedCompositeFieldContainer[CheckedRecipient]
     earlier_document_id: str
-    def __init__(self, sha256: _Optional[str] = ..., acceptable: _Optional[bool] = ..., signed: _Optional[bool] = ..., signer: _Optional[str] = ..., kind: _Optional[str] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., recipients: _Optional[_Iterable[_Union[CheckedRecipient, _Mapping]]] = ..., earlier_document_id: _Optional[str] = ...) -> None: ...
+    pdfs: _containers.RepeatedCompositeFieldContainer[CheckedPdf]
+    def __init__(self, sha256: _Optional[str] = ..., acceptable: _Optional[bool] = ..., signed: _Optional[bool] = ..., signer: _Optional[str] = ..., kind: _Optional[str] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., recipients: _Optional[_Iterable[_Union[CheckedRecipient, _Mapping]]] = ..., earlier_document_id: _Optional[str] = ..., pdfs: _Optional[_Iterable[_Union[CheckedPdf, _Mapping]]] = ...) -> None: ...
 
 class Problem(_message.Message):
     __slots__ = ("step", "code", "rule", "field", "message_vi", "message_en", "blocking")
@@ -53,6 +56,16 @@ class Problem(_message.Message):
     message_en: str
     blocking: bool
     def __init__(self, step: _Optional[str] = ..., code: _Optional[str] = ..., rule: _Optional[str] = ..., field: _Optional[str] = ..., message_vi: _Optional[str] = ..., message_en: _Optional[str] = ..., blocking: _Optional[bool] = ...) -> None: ...
+
+class CheckedPdf(_message.Message):
+    __slots__ = ("name", "signatures", "problem")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURES_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    signatures: _containers.RepeatedCompositeFieldContainer[_admin_pb2.PdfSignature]
+    problem: str
+    def __init__(self, name: _Optional[str] = ..., signatures: _Optional[_Iterable[_Union[_admin_pb2.PdfSignature, _Mapping]]] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class CheckedRecipient(_message.Message):
     __slots__ = ("written", "code", "name", "road", "error")

@@ -18,8 +18,12 @@ from lienthong.edxml.bounds import Limits
 from lienthong.edxml.rules import (
     agency_codes,
     amounts,
+    attachment_content,
+    attachment_manifest,
     attachment_names,
+    attachment_paths,
     attachment_present,
+    attachment_types,
     business_block,
     business_target,
     competence,
@@ -41,7 +45,7 @@ from lienthong.edxml.rules import (
 )
 from lienthong.edxml.rules.finding import Case, Finding
 
-__all__ = ["MODULES", "RULES", "Finding", "check_rules"]
+__all__ = ["FILE_RULES", "MODULES", "RULES", "Finding", "check_rules"]
 
 _DEFAULT: Final = Limits()
 
@@ -69,6 +73,15 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     attachment_names,
     traces,
     lengths,
+    attachment_manifest,
+    attachment_paths,
+    attachment_content,
+    attachment_types,
+)
+
+#: those about the files themselves, which are opened once for all of them: `attachments.find_mismatches`
+FILE_RULES: Final = frozenset(
+    module.RULE for module in (attachment_manifest, attachment_paths, attachment_content, attachment_types)
 )
 
 #: every rule by its stable name
@@ -80,7 +93,8 @@ RULES: Final[dict[str, Callable[[Case], Iterator[Finding]]]] = {
 def check_rules(
     package: Package, root: etree._Element, *, today: date, limits: Limits = _DEFAULT
 ) -> list[Finding]:
-    """All findings of all rules, blocking ones first. `today` is the calendar day in Viet Nam."""
+    """All findings of all rules but `FILE_RULES`, blocking ones first. `today` is the calendar day in Viet Nam."""
     case = Case(package=package, root=root, today=today, limits=limits)
-    found = [finding for check in RULES.values() for finding in check(case)]
+    checks = [check for rule, check in RULES.items() if rule not in FILE_RULES]
+    found = [finding for check in checks for finding in check(case)]
     return sorted(found, key=lambda finding: not finding.blocking)

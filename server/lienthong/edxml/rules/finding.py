@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from lxml import etree
 
 from lienthong.domain.document import Package
+from lienthong.edxml.attachments import find_mismatches
 from lienthong.edxml.bounds import Limits
+from lienthong.errors import Code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,7 @@ class Finding:
     detail_vi: str
     detail_en: str
     blocking: bool
+    code: Code = Code.RULE_VIOLATED  #: what a submission is answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +46,18 @@ class About:
     clause: str
     good: str
     bad: str
+
+
+def mismatches(case: Case, rule: str) -> Iterator[Finding]:
+    """What one of the rules about files finds. Each call opens the files: to have all rules' at once, ask
+    `find_mismatches`."""
+    for refusal in find_mismatches(case.root, case.package, case.limits):
+        if refusal.rule == rule:
+            yield Finding(
+                rule=rule,
+                field=refusal.field or "",
+                detail_vi=refusal.message("vi"),
+                detail_en=refusal.message("en"),
+                blocking=True,
+                code=refusal.code,
+            )
