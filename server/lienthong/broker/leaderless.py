@@ -63,6 +63,7 @@ class Healer:
         self._management_queues = management_queues
         self._turns = itertools.cycle(self._urls)  # a member that is away is passed over in the next try
         self._seconds = answer_seconds
+        self._closed = False
         self._examined: dict[str, asyncio.Task[None]] = {}
 
     def suspect(self, queue: Queue) -> None:
@@ -83,19 +84,20 @@ class Healer:
 
     async def close(self) -> None:
         """End every examination."""
-        tasks = tuple(self._examined.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        self._closed = True
+        while tasks := tuple(self._examined.values()):
+            for task in tasks:  # more than once: aiormq may take a cancellation for a connection's end
+                task.cancel()
+            await asyncio.wait(tasks, timeout=1.0)
 
     async def _insist(self, queue: Queue) -> None:
-        while True:
+        while not self._closed:
             try:
                 await self._examine(queue)
             except HubFault as fault:
                 log.warning("broker.queue_not_examined", queue=queue.name, fault=str(fault))
-                await asyncio.sleep(AGAIN_SECONDS)
+                if not self._closed:
+                    await asyncio.sleep(AGAIN_SECONDS)
             else:
                 return
 
