@@ -160,6 +160,7 @@ def to_agency(agency: common_pb2.Agency) -> Agency:
                 name=change.name or None,
                 tier=change.tier or None,
                 parent=change.parent or None,
+                root=change.root,
                 status=AgencyStatus(change.status) if change.status else None,
             )
             for change in agency.changes

@@ -11,8 +11,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from lienthong.api.v1 import admin_pb2 as pb
 from lienthong.api.v1 import common_pb2
-from lienthong.domain.agency import AgencyStatus, Environment
+from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Environment
 from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.lifecycle import plans
 from lienthong.errors import CATALOGUE, Code
 from lienthong.hub.rows import DocumentQuery, HeldKind
 from lienthong.rpc.limits import FETCH_CHUNK
@@ -174,6 +175,75 @@ async def test_agencies_are_listed_put_and_closed(running: Running, operator: Cl
     request = pb.CloseAgencyRequest(code="H48.31", successors=["H48"], reason="sáp nhập")
     closed = (await ask(operator, "CloseAgency", request)).agency
     assert (closed.status, list(closed.successors), closed.valid_to) == ("closed", ["H48"], "2026-03-02")
+
+
+async def test_agencies_are_listed_in_pages(operator: Client) -> None:
+    whole = await ask(operator, "ListAgencies", pb.ListAgenciesRequest(include_test=True))
+    assert whole.next_page_token == ""
+    found: list[str] = []
+    request = pb.ListAgenciesRequest(include_test=True, page_size=2)
+    while True:
+        page = await ask(operator, "ListAgencies", request)
+        assert 0 < len(page.agencies) <= 2
+        found += [agency.code for agency in page.agencies]
+        request.page_token = page.next_page_token
+        if not page.next_page_token:
+            break
+    assert sorted(found) == sorted(agency.code for agency in whole.agencies)
+
+
+async def test_a_directory_is_imported_in_parts_all_or_none(running: Running, operator: Client) -> None:
+    parts = [
+        pb.ImportAgenciesRequest(agencies=[AGENCY], reason="QĐ 2"),
+        pb.ImportAgenciesRequest(agencies=[common_pb2.Agency(code="H48.51", name="Sở", tier="department")]),
+    ]
+    answer = await operator.admin.ImportAgencies(iter(parts), timeout=WAIT)
+    assert (answer.version, answer.agencies) == (8, 2)
+    [(agencies, reason)] = running.administration.asked["put_agencies"]
+    assert ([agency.code for agency in agencies], reason) == (["H48.50", "H48.51"], "QĐ 2")
+
+
+@pytest.mark.parametrize(
+    ("parts", "field"),
+    [
+        ([], "agencies"),
+        ([pb.ImportAgenciesRequest(agencies=[common_pb2.Agency()])], "reason"),
+        (
+            [
+                pb.ImportAgenciesRequest(
+                    agencies=[common_pb2.Agency(code="A", name="a", tier="t")], reason="r"
+                ),
+                pb.ImportAgenciesRequest(agencies=[common_pb2.Agency(code="B", name="b")]),
+            ],
+            "agencies[1].tier",
+        ),
+    ],
+    ids=["nothing", "no reason", "the second part's"],
+)
+async def test_an_import_that_is_nonsense_writes_nothing(
+    running: Running, operator: Client, parts: list[pb.ImportAgenciesRequest], field: str
+) -> None:
+    refused = await Refused.by(operator.admin.ImportAgencies(iter(parts), timeout=WAIT))
+    assert (refused.reason, refused.field) == ("ARGUMENT_INVALID", field)
+    assert "put_agencies" not in running.administration.asked
+
+
+async def test_plans_are_listed_in_pages(running: Running, operator: Client) -> None:
+    change = DatedChange(on=date(2099, 7, 1), root=True)
+    changing = Agency(code="A", name="a", tier="t", parent="B", changes=(change,))
+    closing = Agency(code="B", name="b", tier="t", valid_to=date(2099, 6, 30), successors=("C",))
+    running.administration.plans_to_come = plans([changing, closing], after=date(2026, 3, 2))
+    first = await ask(operator, "ListPlans", pb.ListPlansRequest(page_size=1))
+    assert (first.plans[0].kind, first.plans[0].change.root) == ("change", True)
+    request = pb.ListPlansRequest(page_size=1, page_token=first.next_page_token, on="2099-07-01", code="x")
+    second = await ask(operator, "ListPlans", request)
+    assert (second.plans[0].kind, second.plans[0].on, list(second.plans[0].successors)) == (
+        "end",
+        "2099-07-01",
+        ["C"],
+    )
+    assert second.next_page_token == ""
+    assert running.administration.asked["plans"][-1] == (date(2099, 7, 1), "x")
 
 
 async def test_certificates_are_listed_bound_and_revoked(running: Running, operator: Client) -> None:

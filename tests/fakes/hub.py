@@ -18,7 +18,7 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.domain.ids import new_id, sha256_hex
-from lienthong.domain.lifecycle import Reform, ReformOrder
+from lienthong.domain.lifecycle import Plan, Reform, ReformOrder
 from lienthong.errors import Code, Refusal
 from lienthong.hub.administration import DocumentView, HeldView, QueueView
 from lienthong.hub.application import Submission, Tracking
@@ -314,6 +314,7 @@ class FakeAdministration(_Failing):
         self.asked: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         self.held_rows = {"h1": held_row(id="h1"), "h2": held_row(id="h2", kind=HeldKind.DEAD_LETTER)}
         self.agencies_version = 7
+        self.plans_to_come: list[Plan] = []
 
     def _ask(self, method: str, caller: Caller, *arguments: object) -> None:
         self._enter(method)
@@ -368,12 +369,17 @@ class FakeAdministration(_Failing):
         self, caller: Caller, *, text: str, tier: str, include_test: bool, on: date | None = None
     ) -> tuple[list[Agency], int]:
         self._ask("agencies", caller, text, tier, include_test)
-        return [each for each in self.hub.directory if not tier or each.tier == tier], self.agencies_version
+        found = [each for each in self.hub.directory if not tier or each.tier == tier]
+        return sorted(found, key=lambda each: each.code), self.agencies_version
 
     async def put_agencies(self, caller: Caller, agencies: Sequence[Agency], reason: str) -> int:
         self._ask("put_agencies", caller, tuple(agencies), reason)
         self.agencies_version += 1
         return self.agencies_version
+
+    async def plans(self, caller: Caller, *, on: date | None, code: str) -> list[Plan]:
+        self._ask("plans", caller, on, code)
+        return self.plans_to_come
 
     async def reform(
         self, caller: Caller, order: ReformOrder, reason: str, *, dry_run: bool = False

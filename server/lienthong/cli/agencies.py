@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from lienthong.api.v1 import admin_pb2, common_pb2, directory_pb2
 from lienthong.cli import output, reforms
-from lienthong.cli.operator import Operator, command, group
+from lienthong.cli.operator import Operator, command, group, warn
 from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Directory, Environment
 from lienthong.domain.directory_csv import read_csv, write_csv
 from lienthong.domain.directory_file import check_code, read_agencies, write_agencies
@@ -20,7 +20,9 @@ from lienthong.domain.lifecycle import Reform
 from lienthong.errors import Code, Refusal
 from lienthong.rpc.mapping import agency as to_message
 
-BATCH = 1_000  # agencies per call of an import: well under the hub's bound of 1 MiB per message
+BATCH = 1_000  # agencies per part of an import: well under the hub's bound of 1 MiB per message
+IMPORT_SECONDS = 600.0
+SHOWN = 200  # agencies of a list, unless more are asked for
 
 AGENCY_COLUMNS: list[output.Column] = [
     ("CODE", output.field("code")),
@@ -64,12 +66,27 @@ def _agencies(app: typer.Typer) -> None:
         tier: Annotated[str, typer.Option(help="Only this tier, as the directory names it.")] = "",
         test: Annotated[bool, typer.Option("--test", help="Test agencies too.")] = False,
         on: Annotated[str, typer.Option(help="As the directory stands that day.", metavar="DATE")] = "",
+        limit: Annotated[
+            int | None,
+            typer.Option(min=0, help="At most so many, 0 for all. By default 200, with --json all."),
+        ] = None,
     ) -> None:
         """List agencies as they stand today, or on another day."""
-        words = " ".join(text or ())
-        request = admin_pb2.ListAgenciesRequest(text=words, tier=tier, include_test=test, on=on)
-        answer = await operator.ask(operator.stub.ListAgencies, request)
-        operator.show(answer.agencies, AGENCY_COLUMNS, nothing="No agency matches.")
+        most = (0 if operator.as_json else SHOWN) if limit is None else limit
+        request = admin_pb2.ListAgenciesRequest(
+            text=" ".join(text or ()), tier=tier, include_test=test, on=on, page_size=most
+        )
+        found: list[common_pb2.Agency] = []
+        while True:
+            answer = await operator.ask(operator.stub.ListAgencies, request)
+            found += answer.agencies
+            request.page_token = answer.next_page_token
+            if not answer.next_page_token or 0 < most <= len(found):
+                break
+        shown = found[: most or None]
+        operator.show(shown, AGENCY_COLUMNS, nothing="No agency matches.")
+        if answer.next_page_token or len(shown) < len(found):
+            warn(f"There are more than these {len(shown)}: narrow the search, or give --limit 0.")
 
     @command(
         app,
@@ -124,17 +141,21 @@ def _agencies(app: typer.Typer) -> None:
             str, typer.Option(help="The directory becomes what the file says on that day.", metavar="DATE")
         ] = "",
     ) -> None:
-        """Add or replace every agency of a file. The file may be a part of the directory; nothing is removed."""
-        agencies = parents_first(read_file(file))
+        """Add or replace every agency of a file, all or none.
+
+        The file may be a part of the directory; nothing is removed.
+        """
+        agencies: Sequence[Agency] = read_file(file)
         if on:
             present, _ = await everything(operator)
             day = _date(on) or reforms.today()
-            agencies = parents_first(Reform(Directory.of(present), reforms.today()).follow(agencies, on=day))
-        answer = admin_pb2.PutAgenciesResponse()
-        for start in range(0, len(agencies), BATCH):
-            batch = [to_message(agency) for agency in agencies[start : start + BATCH]]
-            request = admin_pb2.PutAgenciesRequest(agencies=batch, reason=reason)
-            answer = await operator.ask(operator.stub.PutAgencies, request)
+            agencies = Reform(Directory.of(present), reforms.today()).follow(agencies, on=day)
+            if not agencies:
+                operator.done(admin_pb2.ImportAgenciesResponse(), "The directory is to be so already.")
+                return
+        answer = await operator.ask(
+            operator.stub.ImportAgencies, _parts(agencies, reason), seconds=IMPORT_SECONDS
+        )
         operator.done(answer, f"{len(agencies)} agencies imported (directory version {answer.version}).")
 
     @command(
@@ -152,6 +173,12 @@ def _agencies(app: typer.Typer) -> None:
             operator.show([to_message(agency) for agency in agencies], AGENCY_COLUMNS, nothing="")
         else:
             typer.echo(write_csv(agencies) if as_csv else write_agencies(agencies), nl=False)
+
+
+def _parts(agencies: Sequence[Agency], reason: str) -> Iterator[admin_pb2.ImportAgenciesRequest]:
+    for start in range(0, len(agencies), BATCH):
+        part = [to_message(agency) for agency in agencies[start : start + BATCH]]
+        yield admin_pb2.ImportAgenciesRequest(agencies=part, reason=reason)
 
 
 async def everything(operator: Operator) -> tuple[list[Agency], int]:
@@ -230,19 +257,6 @@ def _certificates(app: typer.Typer) -> None:
         operator.done(answer.certificate, f"{escape(answer.certificate.subject)} is revoked.")
 
 
-def parents_first(agencies: Sequence[Agency]) -> list[Agency]:
-    """The same agencies, none before its parent, so that any beginning of the list is a sound directory."""
-    by_code = {code: agency for agency in agencies for code in (agency.code, *agency.aliases)}
-    placed: dict[str, Agency] = {}
-    for agency in agencies:
-        line = [agency]
-        while (above := by_code.get(line[-1].parent or "")) is not None and above not in line:
-            line.append(above)
-        for each in reversed(line):
-            placed.setdefault(each.code, each)
-    return list(placed.values())
-
-
 def from_message(message: common_pb2.Agency) -> Agency:
     """An agency as the hub gave it."""
     return Agency(
@@ -266,6 +280,7 @@ def _change(message: common_pb2.AgencyChange) -> DatedChange:
         name=message.name or None,
         tier=message.tier or None,
         parent=message.parent or None,
+        root=message.root,
         status=AgencyStatus(message.status) if message.status else None,
     )
 

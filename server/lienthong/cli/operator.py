@@ -93,10 +93,16 @@ class Operator:
         self.address = address
         self.as_json = as_json
 
-    async def ask(self, method: Callable[..., Awaitable[R]], request: Message) -> R:
-        """One call. Raises `Refusal` as the hub raised it, or `Unreachable`."""
+    async def ask(
+        self,
+        method: Callable[..., Awaitable[R]],
+        request: Message | Iterable[Message],
+        *,
+        seconds: float = CALL_SECONDS,
+    ) -> R:
+        """One call, of one message or a stream of them. Raises `Refusal` as the hub raised it, or `Unreachable`."""
         try:
-            return await method(request, timeout=CALL_SECONDS, metadata=_metadata())
+            return await method(request, timeout=seconds, metadata=_metadata())
         except grpc.aio.AioRpcError as error:
             raise _translated(error, self.address) from error
 

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from lienthong.api.v1 import admin_pb2, directory_pb2
-from lienthong.cli import output
+from lienthong.cli import output, plans
 from lienthong.cli.operator import Operator, command, group
 from lienthong.domain.day import day_of
+from lienthong.errors import Code, Refusal
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why: kept in the event log.", prompt=False)]
 CodeArgument = Annotated[str, typer.Argument(metavar="CODE", help="Agency code, old or new form.")]
@@ -42,6 +43,7 @@ def register(app: typer.Typer, columns: list[output.Column]) -> None:
     """Add the commands."""
     _endings(app, columns)
     _moves(app, columns)
+    plans.register(app, columns)
     _groups(group(app, "groups", "Lists of recipients that every agency may use as @NAME."))
 
 
@@ -153,21 +155,32 @@ def _moves(app: typer.Typer, columns: list[output.Column]) -> None:
     @command(
         app,
         "move",
-        examples="lienthong agencies move H48.31.05 H48.31.06 --parent H48 --on 2025-07-01 --reason 'hai cấp'",
+        examples="lienthong agencies move H48.31.05 H48.31.06 --parent H48 --on 2025-07-01 --reason 'hai cấp'\n"
+        "lienthong agencies move H48.31 --root --on 2025-07-01 --reason 'NQ 1677'",
     )
     async def _move(
         operator: Operator,
         codes: CodesArgument,
-        parent: Annotated[str, typer.Option(metavar="CODE", help="The agency they stand under then.")],
         reason: ReasonOption,
+        parent: Annotated[str, typer.Option(metavar="CODE", help="The agency they stand under then.")] = "",
+        root: Annotated[bool, typer.Option("--root", help="They stand under nobody then.")] = False,
         on: OnOption = "",
         dry_run: DryOption = False,
     ) -> None:
         """Give agencies another parent; documents on their way take the new road from wherever they are."""
+        if root == bool(parent):
+            raise Refusal(Code.ARGUMENT_INVALID, field="parent", detail="give either --parent CODE or --root")
         request = admin_pb2.ReformAgenciesRequest(
-            kind="move", codes=codes, into=[parent], on=on, reason=reason, dry_run=dry_run
+            kind="move",
+            codes=codes,
+            into=[parent] if parent else (),
+            root=root,
+            on=on,
+            reason=reason,
+            dry_run=dry_run,
         )
-        await _reform(operator, columns, request, f"{', '.join(codes)} moved under {parent}")
+        done = f"moved under {parent}" if parent else "made roots"
+        await _reform(operator, columns, request, f"{', '.join(codes)} {done}")
 
 
 def _groups(app: typer.Typer) -> None:

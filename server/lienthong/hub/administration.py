@@ -14,7 +14,7 @@ from typing import Any
 
 from lienthong.domain.agency import Agency
 from lienthong.domain.evidence import EvidenceKind
-from lienthong.domain.lifecycle import Reform, ReformKind, ReformOrder
+from lienthong.domain.lifecycle import Plan, Reform, ReformKind, ReformOrder, plans
 from lienthong.errors import Code, Refusal
 from lienthong.hub.certificates import read_certificate
 from lienthong.hub.held import HeldMessages
@@ -59,7 +59,10 @@ _REFORMED = {
     ReformKind.MERGE: "agency.merged",
     ReformKind.SPLIT: "agency.split",
     ReformKind.MOVE: "agency.moved",
+    ReformKind.WITHDRAW: "agency.plan_withdrawn",
 }
+
+_DECLARED_AT_ONCE = 100  #: new agencies whose queues are made before the answer; more are made meanwhile
 
 
 class Administration:
@@ -189,8 +192,22 @@ class Administration:
             agencies, event=self._event(caller, "directory.changed", detail=detail)
         )
         await self._knowledge.refresh()
-        await self._broker.declare(codes)
+        if len(codes) <= _DECLARED_AT_ONCE:
+            await self._broker.declare(codes)
         return version
+
+    async def plans(self, caller: Caller, *, on: date | None, code: str) -> list[Plan]:
+        """What is to happen on days to come (on one of them, to one agency), by day and code."""
+        caller.require_operator()
+        await self._knowledge.refresh()
+        now = self._knowledge.now
+        agencies: Sequence[Agency] = list(now.whole)
+        if code:
+            agency = now.whole.find(code)
+            if agency is None:
+                raise Refusal(Code.NOT_FOUND, field="code", detail=code)
+            agencies = [agency]
+        return [plan for plan in plans(agencies, after=now.today) if on is None or plan.on == on]
 
     async def reform(
         self, caller: Caller, order: ReformOrder, reason: str, *, dry_run: bool = False
@@ -208,6 +225,7 @@ class Administration:
             "into": order.into,
             "on": None if order.on is None else order.on.isoformat(),
             "until": None if order.until is None else order.until.isoformat(),
+            "root": order.root or None,
             "reason": reason,
         }
         kind = _REFORMED[order.kind]

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 from lienthong.api.v1 import admin_pb2 as pb
 from lienthong.api.v1 import admin_pb2_grpc
+from lienthong.domain.agency import Agency
 from lienthong.domain.delivery import DeliveryState
-from lienthong.domain.lifecycle import ReformKind, ReformOrder
+from lienthong.domain.lifecycle import Plan, ReformKind, ReformOrder
 from lienthong.hub.identity import Role
 from lienthong.hub.rows import CertificatePurpose, DocumentQuery, HeldKind
 from lienthong.rpc import arguments, mapping, mapping_admin
 from lienthong.rpc.call import Context, caller, current
 from lienthong.rpc.limits import FETCH_CHUNK
 from lienthong.rpc.mapping_files import file_report
+from lienthong.rpc.paging import page
 from lienthong.rpc.pipeline import closing
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 PURPOSES = (CertificatePurpose.SIGNATURE, CertificatePurpose.TRANSPORT)
 RESOLUTIONS = ("released", "rejected", "requeued", "discarded")
 MAX_PEM = 65_536  # bytes
+MOST_AGENCIES = 500_000  # of one import; the nation has 125,000
 
 
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
@@ -109,15 +112,22 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     async def ListAgencies(
         self, request: pb.ListAgenciesRequest, context: Context
     ) -> pb.ListAgenciesResponse:
-        """The directory, or a part of it."""
+        """The directory, or a part of it, in pages."""
+        text = arguments.text(request.text, "text", longest=200)
         agencies, version = await self._administration.agencies(
             caller(),
-            text=arguments.text(request.text, "text", longest=200),
+            text=text,
             tier=arguments.text(request.tier, "tier", longest=50),
             include_test=request.include_test,
             on=arguments.day(request.on, "on"),
         )
-        return pb.ListAgenciesResponse(agencies=[mapping.agency(each) for each in agencies], version=version)
+        token = arguments.text(request.page_token, "page_token")
+        part, following = page(
+            agencies, lambda each: each.code, size=request.page_size, token=token, ordered=not text
+        )
+        return pb.ListAgenciesResponse(
+            agencies=[mapping.agency(each) for each in part], version=version, next_page_token=following
+        )
 
     async def PutAgencies(self, request: pb.PutAgenciesRequest, context: Context) -> pb.PutAgenciesResponse:
         """Add or replace agencies, all or none."""
@@ -129,10 +139,39 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             version=await self._administration.put_agencies(caller(), agencies, reason)
         )
 
+    async def ImportAgencies(
+        self, request_iterator: AsyncIterator[pb.ImportAgenciesRequest], context: Context
+    ) -> pb.ImportAgenciesResponse:
+        """Add or replace a whole directory's agencies, all or none."""
+        agencies: list[Agency] = []
+        reason = ""
+        async for part in request_iterator:
+            reason = reason or arguments.required(part.reason, "reason")
+            if len(agencies) + len(part.agencies) > MOST_AGENCIES:
+                raise arguments.invalid("agencies", f"more than {MOST_AGENCIES}")
+            agencies += mapping_admin.agencies_from(part.agencies, first=len(agencies))
+        if not agencies:
+            raise arguments.invalid("agencies", "missing")
+        version = await self._administration.put_agencies(caller(), agencies, reason)
+        return pb.ImportAgenciesResponse(version=version, agencies=len(agencies))
+
+    async def ListPlans(self, request: pb.ListPlansRequest, context: Context) -> pb.ListPlansResponse:
+        """What is to happen on days to come, in pages."""
+        plans = await self._administration.plans(
+            caller(),
+            on=arguments.day(request.on, "on"),
+            code=arguments.text(request.code, "code", longest=100),
+        )
+        token = arguments.text(request.page_token, "page_token")
+        part, following = page(plans, _plan_key, size=request.page_size, token=token)
+        return pb.ListPlansResponse(
+            plans=[mapping_admin.plan(each) for each in part], next_page_token=following
+        )
+
     async def ReformAgencies(
         self, request: pb.ReformAgenciesRequest, context: Context
     ) -> pb.ReformAgenciesResponse:
-        """Close, lock, unlock, merge, split or move agencies, now or from a day on."""
+        """Close, lock, unlock, merge, split or move agencies, now or from a day on, or withdraw what is planned."""
         agencies, version = await self._administration.reform(
             caller(),
             ReformOrder(
@@ -141,6 +180,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
                 into=tuple(arguments.required(code, "into", longest=100) for code in request.into),
                 on=arguments.day(request.on, "on"),
                 until=arguments.day(request.until, "until"),
+                root=request.root,
             ),
             arguments.required(request.reason, "reason"),
             dry_run=request.dry_run,
@@ -204,6 +244,10 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             arguments.count(request.limit, default=100, most=1000),
         )
         return pb.ListEventsResponse(events=[mapping_admin.event(row) for row in rows])
+
+
+def _plan_key(plan: Plan) -> str:
+    return f"{plan.on} {plan.agency.code} {plan.kind}"
 
 
 def _query(request: pb.FindDocumentsRequest) -> DocumentQuery:

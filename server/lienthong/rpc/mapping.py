@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lienthong.api.v1 import common_pb2, exchange_pb2
-from lienthong.domain.agency import Agency, Directory
+from lienthong.domain.agency import Agency, DatedChange, Directory
 from lienthong.errors import Language, Refusal
 from lienthong.hub.rows import DeliveryRow, DocumentRow, HopRow, InboxItem
 from lienthong.rpc import mapping_business as business
@@ -36,16 +36,19 @@ def agency(value: Agency) -> common_pb2.Agency:
         valid_from=value.valid_from.isoformat() if value.valid_from else "",
         valid_to=value.valid_to.isoformat() if value.valid_to else "",
         environment=value.environment,
-        changes=[
-            common_pb2.AgencyChange(
-                on=change.on.isoformat(),
-                name=change.name or "",
-                tier=change.tier or "",
-                parent=change.parent or "",
-                status=change.status or "",
-            )
-            for change in value.changes
-        ],
+        changes=[agency_change(change) for change in value.changes],
+    )
+
+
+def agency_change(change: DatedChange) -> common_pb2.AgencyChange:
+    """What is otherwise from a day on."""
+    return common_pb2.AgencyChange(
+        on=change.on.isoformat(),
+        name=change.name or "",
+        tier=change.tier or "",
+        parent=change.parent or "",
+        root=change.root,
+        status=change.status or "",
     )
 
 

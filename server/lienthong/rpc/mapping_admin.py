@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from lienthong.api.v1 import admin_pb2, common_pb2
 from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Directory, Environment
+from lienthong.domain.lifecycle import Plan, PlanKind
 from lienthong.errors import Language, Refusal
 from lienthong.hub.rows import CertificateRow, EventRow, HeldRow
 from lienthong.rpc import arguments
-from lienthong.rpc.mapping import timestamp
+from lienthong.rpc.mapping import agency_change, timestamp
 
 if TYPE_CHECKING:
     from lienthong.hub.administration import QueueView
@@ -86,31 +87,48 @@ def certificate(row: CertificateRow) -> admin_pb2.Certificate:
     )
 
 
-def agencies_from(messages: Iterable[common_pb2.Agency]) -> list[Agency]:
-    """Agencies as sent; ARGUMENT_INVALID names the one at fault as `agencies[n].field`, counted from 0."""
-    return [_agency(message, f"agencies[{number}]") for number, message in enumerate(messages)]
+def plan(value: Plan) -> admin_pb2.Plan:
+    """What is to happen to an agency on a day to come."""
+    return admin_pb2.Plan(
+        on=value.on.isoformat(),
+        code=value.agency.code,
+        name=value.agency.name,
+        kind=value.kind,
+        change=None if value.change is None else agency_change(value.change),
+        successors=value.agency.successors if value.kind is PlanKind.END else (),
+    )
 
 
-def _agency(message: common_pb2.Agency, path: str) -> Agency:
+def agencies_from(messages: Iterable[common_pb2.Agency], *, first: int = 0) -> list[Agency]:
+    """Agencies as sent; ARGUMENT_INVALID names the one at fault as `agencies[n].field`, counted from `first`."""
+    found = []
+    for number, message in enumerate(messages, start=first):
+        try:
+            found.append(_agency(message))
+        except Refusal as refusal:  # a path for each of a nation's fields would cost more than the check
+            path = f"agencies[{number}].{refusal.field}"
+            raise Refusal(refusal.code, field=path, detail=refusal.detail) from None
+    return found
+
+
+def _agency(message: common_pb2.Agency) -> Agency:
     def codes(values: Iterable[str], field: str) -> tuple[str, ...]:
-        return tuple(arguments.required(value, f"{path}.{field}", longest=100) for value in values)
+        return tuple(arguments.required(value, field, longest=100) for value in values)
 
     return Agency(
-        code=arguments.required(message.code, f"{path}.code", longest=100),
-        name=arguments.required(message.name, f"{path}.name"),
-        tier=arguments.required(message.tier, f"{path}.tier", longest=50),
-        parent=arguments.optional(message.parent, f"{path}.parent"),
+        code=arguments.required(message.code, "code", longest=100),
+        name=arguments.required(message.name, "name"),
+        tier=arguments.required(message.tier, "tier", longest=50),
+        parent=arguments.optional(message.parent, "parent"),
         aliases=codes(message.aliases, "aliases"),
-        status=arguments.choice(message.status, f"{path}.status", AgencyStatus, default=AgencyStatus.ACTIVE),
+        status=arguments.choice(message.status, "status", AgencyStatus, default=AgencyStatus.ACTIVE),
         successors=codes(message.successors, "successors"),
-        valid_from=arguments.day(message.valid_from, f"{path}.valid_from"),
-        valid_to=arguments.day(message.valid_to, f"{path}.valid_to"),
+        valid_from=arguments.day(message.valid_from, "valid_from"),
+        valid_to=arguments.day(message.valid_to, "valid_to"),
         environment=arguments.choice(
-            message.environment, f"{path}.environment", Environment, default=Environment.PRODUCTION
+            message.environment, "environment", Environment, default=Environment.PRODUCTION
         ),
-        changes=tuple(
-            _change(change, f"{path}.changes[{number}]") for number, change in enumerate(message.changes)
-        ),
+        changes=tuple(_change(change, f"changes[{number}]") for number, change in enumerate(message.changes)),
     )
 
 
@@ -126,5 +144,6 @@ def _change(message: common_pb2.AgencyChange, path: str) -> DatedChange:
         name=arguments.optional(message.name, f"{path}.name"),
         tier=arguments.optional(message.tier, f"{path}.tier"),
         parent=arguments.optional(message.parent, f"{path}.parent"),
+        root=message.root,
         status=status,
     )

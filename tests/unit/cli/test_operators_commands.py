@@ -20,7 +20,7 @@ from lienthong.cli.main import app
 from lienthong.domain.agency import Agency, DatedChange
 from lienthong.domain.directory_csv import read_csv, write_csv
 from lienthong.domain.directory_file import read_agencies, write_agencies
-from lienthong.domain.lifecycle import ReformKind, ReformOrder
+from lienthong.domain.lifecycle import ReformKind, ReformOrder, plans
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.rows import DocumentQuery, HeldKind
 from tests.fakes.hub import FakeAdministration
@@ -295,17 +295,63 @@ async def test_a_table_is_exported_and_imported_for_a_day(desk: Desk) -> None:
     )
 
 
-async def test_agencies_import_goes_parents_first_and_in_parts(
+async def test_agencies_are_imported_in_one_call_of_parts(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lienthong.cli.agencies.BATCH", 2)
     child = Agency(code="A.1", name="a", tier="t", parent="A")
     file = desk.folder / "d.yaml"
-    others = [Agency(code=f"B{i}", name="b", tier="t") for i in range(3)]
-    file.write_text(write_agencies([child, *others, Agency(code="A", name="a", tier="t")]), "utf-8")
-    assert (await desk.run("agencies", "import", str(file), "--reason", "r")).code == 0
-    sent = [[a.code for a in agencies] for agencies, _ in desk.asked["put_agencies"]]
-    assert sent == [["A", "A.1"], ["B0", "B1"], ["B2"]]
+    agencies = [child, *(Agency(code=code, name="b", tier="t") for code in ("B", "C", "D", "A"))]
+    file.write_text(write_agencies(agencies), "utf-8")
+    done = await desk.run("agencies", "import", str(file), "--reason", "r", "--json")
+    assert done.rows == [{"version": 8, "agencies": 5}]
+    assert desk.asked["put_agencies"] == [(tuple(agencies), "r")]
+
+
+async def test_agencies_are_listed_page_by_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = sorted(agency.code for agency in desk.hub.directory)
+    whole = await desk.run("agencies", "list", "--json")
+    assert sorted(row["code"] for row in whole.rows) == every
+    some = await desk.run("agencies", "list", "--json", "--limit", "2")
+    assert len(some.rows) == 2
+    assert "more than these 2" in some.err
+    monkeypatch.setattr("lienthong.cli.agencies.SHOWN", 3)
+    told = await desk.run("agencies", "list")
+    assert "more than these 3" in told.err
+
+
+async def test_plans_are_listed_and_withdrawn(desk: Desk) -> None:
+    day = date(2099, 7, 1)
+    change = DatedChange(on=day, root=True, name="Bình Minh")
+    commune = replace(desk.hub.directory.agencies[COMMUNE], changes=(change,))
+    desk.hub.directory = desk.hub.directory.renewed([commune], version=9)
+    desk.administration.plans_to_come = plans(desk.hub.directory, after=date(2026, 3, 2))
+    (row,) = (await desk.run("agencies", "plans", "list", "--json")).rows
+    assert (row["on"], row["code"], row["kind"], row["change"]["root"]) == (
+        "2099-07-01",
+        COMMUNE,
+        "change",
+        True,
+    )
+    told = await desk.run("agencies", "plans", "list", COMMUNE, "--on", "2099-07-01")
+    assert "name Bình Minh, under nobody" in " ".join(told.out.split())
+    assert desk.asked["plans"][-1] == (day, COMMUNE)
+    words = ("agencies", "plans", "withdraw", "--on", "2099-07-01", "--reason", "hoãn")
+    assert (await desk.run(*words)).code == 2
+    done = await desk.run(*words, "--all")
+    assert done.code == 0, done.err
+    order = ReformOrder(kind=ReformKind.WITHDRAW, codes=(COMMUNE,), on=day)
+    assert desk.asked["reform"] == [(order, "hoãn", False)]
+    assert (await desk.run(*words, COMMUNE, "--dry-run")).code == 0
+
+
+async def test_an_agency_is_made_a_root(desk: Desk) -> None:
+    words = ("agencies", "move", DISTRICT, "--on", "2099-07-01", "--reason", "r")
+    assert (await desk.run(*words)).code == 2
+    assert (await desk.run(*words, "--root", "--parent", "H48")).code == 2
+    assert (await desk.run(*words, "--root")).code == 0
+    order = ReformOrder(kind=ReformKind.MOVE, codes=(DISTRICT,), root=True, on=date(2099, 7, 1))
+    assert desk.asked["reform"] == [(order, "r", False)]
 
 
 async def test_certificates(desk: Desk) -> None:

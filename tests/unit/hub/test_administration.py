@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 
 import pytest
 
-from lienthong.domain.agency import Agency, AgencyStatus, Environment
+from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Environment
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane
 from lienthong.domain.lifecycle import ReformKind, ReformOrder
@@ -46,6 +47,7 @@ EVERY: dict[str, Call] = {
     "reform": lambda a, c: a.reform(
         c, ReformOrder(kind=ReformKind.LOCK, codes=(COMMUNE,)), "chưa rõ", dry_run=True
     ),
+    "plans": lambda a, c: a.plans(c, on=None, code=""),
     "close_agency": lambda a, c: a.close_agency(c, COMMUNE, [], "giải thể"),
     "certificates": lambda a, c: a.certificates(c, None),
     "bind_certificate": lambda a, c: a.bind_certificate(c, fresh(), COMMUNE, "signature", "agency"),
@@ -316,3 +318,25 @@ async def test_a_store_that_fails_leaves_the_old_world(bench: Bench, method: str
         await calls[method](bench.administration, OPERATOR)
     await bench.knowledge.refresh()
     assert bench.knowledge.now is before
+
+
+async def test_a_plan_is_told_withdrawn_and_logged(bench: Bench) -> None:
+    admin, day = bench.administration, date(2099, 7, 1)
+    move = ReformOrder(kind=ReformKind.MOVE, codes=(COMMUNE,), root=True, on=day)
+    await admin.reform(OPERATOR, move, "NQ 1")
+    (plan,) = await admin.plans(OPERATOR, on=day, code=COMMUNE)
+    assert (plan.agency.code, plan.change) == (COMMUNE, DatedChange(on=day, root=True))
+    assert await admin.plans(OPERATOR, on=date(2099, 7, 2), code="") == []
+    withdraw = ReformOrder(kind=ReformKind.WITHDRAW, codes=(COMMUNE,), on=day)
+    await admin.reform(OPERATOR, withdraw, "hoãn")
+    assert await admin.plans(OPERATOR, on=None, code="") == []
+    (event, *_) = await admin.events(OPERATOR, None, 1)
+    assert (event.kind, event.subject, event.detail["reason"], event.detail["on"]) == (
+        "agency.plan_withdrawn",
+        COMMUNE,
+        "hoãn",
+        "2099-07-01",
+    )
+    with pytest.raises(Refusal) as refused:
+        await admin.plans(OPERATOR, on=None, code="H99")
+    assert refused.value.code is Code.NOT_FOUND

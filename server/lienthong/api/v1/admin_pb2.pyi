@@ -250,24 +250,30 @@ class Event(_message.Message):
     def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., kind: _Optional[str] = ..., document_id: _Optional[str] = ..., subject: _Optional[str] = ..., detail: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ListAgenciesRequest(_message.Message):
-    __slots__ = ("text", "tier", "include_test", "on")
+    __slots__ = ("text", "tier", "include_test", "on", "page_size", "page_token")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     TIER_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_TEST_FIELD_NUMBER: _ClassVar[int]
     ON_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     text: str
     tier: str
     include_test: bool
     on: str
-    def __init__(self, text: _Optional[str] = ..., tier: _Optional[str] = ..., include_test: _Optional[bool] = ..., on: _Optional[str] = ...) -> None: ...
+    page_size: int
+    page_token: str
+    def __init__(self, text: _Optional[str] = ..., tier: _Optional[str] = ..., include_test: _Optional[bool] = ..., on: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListAgenciesResponse(_message.Message):
-    __slots__ = ("agencies", "version")
+    __slots__ = ("agencies", "version", "next_page_token")
     AGENCIES_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     agencies: _containers.RepeatedCompositeFieldContainer[_common_pb2.Agency]
     version: int
-    def __init__(self, agencies: _Optional[_Iterable[_Union[_common_pb2.Agency, _Mapping]]] = ..., version: _Optional[int] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, agencies: _Optional[_Iterable[_Union[_common_pb2.Agency, _Mapping]]] = ..., version: _Optional[int] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class PutAgenciesRequest(_message.Message):
     __slots__ = ("agencies", "reason")
@@ -283,8 +289,24 @@ class PutAgenciesResponse(_message.Message):
     version: int
     def __init__(self, version: _Optional[int] = ...) -> None: ...
 
+class ImportAgenciesRequest(_message.Message):
+    __slots__ = ("agencies", "reason")
+    AGENCIES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    agencies: _containers.RepeatedCompositeFieldContainer[_common_pb2.Agency]
+    reason: str
+    def __init__(self, agencies: _Optional[_Iterable[_Union[_common_pb2.Agency, _Mapping]]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ImportAgenciesResponse(_message.Message):
+    __slots__ = ("version", "agencies")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    AGENCIES_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    agencies: int
+    def __init__(self, version: _Optional[int] = ..., agencies: _Optional[int] = ...) -> None: ...
+
 class ReformAgenciesRequest(_message.Message):
-    __slots__ = ("kind", "codes", "into", "on", "until", "reason", "dry_run")
+    __slots__ = ("kind", "codes", "into", "on", "until", "reason", "dry_run", "root")
     KIND_FIELD_NUMBER: _ClassVar[int]
     CODES_FIELD_NUMBER: _ClassVar[int]
     INTO_FIELD_NUMBER: _ClassVar[int]
@@ -292,6 +314,7 @@ class ReformAgenciesRequest(_message.Message):
     UNTIL_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
     kind: str
     codes: _containers.RepeatedScalarFieldContainer[str]
     into: _containers.RepeatedScalarFieldContainer[str]
@@ -299,7 +322,8 @@ class ReformAgenciesRequest(_message.Message):
     until: str
     reason: str
     dry_run: bool
-    def __init__(self, kind: _Optional[str] = ..., codes: _Optional[_Iterable[str]] = ..., into: _Optional[_Iterable[str]] = ..., on: _Optional[str] = ..., until: _Optional[str] = ..., reason: _Optional[str] = ..., dry_run: _Optional[bool] = ...) -> None: ...
+    root: bool
+    def __init__(self, kind: _Optional[str] = ..., codes: _Optional[_Iterable[str]] = ..., into: _Optional[_Iterable[str]] = ..., on: _Optional[str] = ..., until: _Optional[str] = ..., reason: _Optional[str] = ..., dry_run: _Optional[bool] = ..., root: _Optional[bool] = ...) -> None: ...
 
 class ReformAgenciesResponse(_message.Message):
     __slots__ = ("agencies", "version")
@@ -308,6 +332,42 @@ class ReformAgenciesResponse(_message.Message):
     agencies: _containers.RepeatedCompositeFieldContainer[_common_pb2.Agency]
     version: int
     def __init__(self, agencies: _Optional[_Iterable[_Union[_common_pb2.Agency, _Mapping]]] = ..., version: _Optional[int] = ...) -> None: ...
+
+class ListPlansRequest(_message.Message):
+    __slots__ = ("on", "code", "page_size", "page_token")
+    ON_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    on: str
+    code: str
+    page_size: int
+    page_token: str
+    def __init__(self, on: _Optional[str] = ..., code: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListPlansResponse(_message.Message):
+    __slots__ = ("plans", "next_page_token")
+    PLANS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    plans: _containers.RepeatedCompositeFieldContainer[Plan]
+    next_page_token: str
+    def __init__(self, plans: _Optional[_Iterable[_Union[Plan, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class Plan(_message.Message):
+    __slots__ = ("on", "code", "name", "kind", "change", "successors")
+    ON_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    SUCCESSORS_FIELD_NUMBER: _ClassVar[int]
+    on: str
+    code: str
+    name: str
+    kind: str
+    change: _common_pb2.AgencyChange
+    successors: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, on: _Optional[str] = ..., code: _Optional[str] = ..., name: _Optional[str] = ..., kind: _Optional[str] = ..., change: _Optional[_Union[_common_pb2.AgencyChange, _Mapping]] = ..., successors: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CloseAgencyRequest(_message.Message):
     __slots__ = ("code", "successors", "reason")

@@ -80,10 +80,20 @@ class AdminServiceStub:
                 request_serializer=lienthong_dot_api_dot_v1_dot_admin__pb2.PutAgenciesRequest.SerializeToString,
                 response_deserializer=lienthong_dot_api_dot_v1_dot_admin__pb2.PutAgenciesResponse.FromString,
                 _registered_method=True)
+        self.ImportAgencies = channel.stream_unary(
+                '/lienthong.api.v1.AdminService/ImportAgencies',
+                request_serializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ImportAgenciesRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ImportAgenciesResponse.FromString,
+                _registered_method=True)
         self.ReformAgencies = channel.unary_unary(
                 '/lienthong.api.v1.AdminService/ReformAgencies',
                 request_serializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ReformAgenciesRequest.SerializeToString,
                 response_deserializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ReformAgenciesResponse.FromString,
+                _registered_method=True)
+        self.ListPlans = channel.unary_unary(
+                '/lienthong.api.v1.AdminService/ListPlans',
+                request_serializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ListPlansRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ListPlansResponse.FromString,
                 _registered_method=True)
         self.CloseAgency = channel.unary_unary(
                 '/lienthong.api.v1.AdminService/CloseAgency',
@@ -171,21 +181,36 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListAgencies(self, request, context):
-        """The directory; test agencies on request.
+        """The directory in pages; test agencies on request.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PutAgencies(self, request, context):
-        """Adds or replaces agencies by code, all or none. At most about 1 MiB a call: send long lists in parts, parents first.
+        """Adds or replaces agencies by code, all or none. At most about 1 MiB: ImportAgencies takes any number.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportAgencies(self, request_iterator, context):
+        """The same for a whole directory, in parts of any order. Nothing is written before the stream has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReformAgencies(self, request, context):
-        """Changes the life of agencies, now or from a day on: close, lock, unlock, merge, split, move.
+        """Changes the life of agencies, now or from a day on: close, lock, unlock, merge, split, move; or withdraws what is
+        planned for a day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPlans(self, request, context):
+        """What is to happen on days to come, by day and code.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -281,10 +306,20 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=lienthong_dot_api_dot_v1_dot_admin__pb2.PutAgenciesRequest.FromString,
                     response_serializer=lienthong_dot_api_dot_v1_dot_admin__pb2.PutAgenciesResponse.SerializeToString,
             ),
+            'ImportAgencies': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportAgencies,
+                    request_deserializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ImportAgenciesRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ImportAgenciesResponse.SerializeToString,
+            ),
             'ReformAgencies': grpc.unary_unary_rpc_method_handler(
                     servicer.ReformAgencies,
                     request_deserializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ReformAgenciesRequest.FromString,
                     response_serializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ReformAgenciesResponse.SerializeToString,
+            ),
+            'ListPlans': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPlans,
+                    request_deserializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ListPlansRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_v1_dot_admin__pb2.ListPlansResponse.SerializeToString,
             ),
             'CloseAgency': grpc.unary_unary_rpc_method_handler(
                     servicer.CloseAgency,
@@ -572,6 +607,33 @@ class AdminService:
             _registered_method=True)
 
     @staticmethod
+    def ImportAgencies(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/lienthong.api.v1.AdminService/ImportAgencies',
+            lienthong_dot_api_dot_v1_dot_admin__pb2.ImportAgenciesRequest.SerializeToString,
+            lienthong_dot_api_dot_v1_dot_admin__pb2.ImportAgenciesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ReformAgencies(request,
             target,
             options=(),
@@ -588,6 +650,33 @@ class AdminService:
             '/lienthong.api.v1.AdminService/ReformAgencies',
             lienthong_dot_api_dot_v1_dot_admin__pb2.ReformAgenciesRequest.SerializeToString,
             lienthong_dot_api_dot_v1_dot_admin__pb2.ReformAgenciesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPlans(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lienthong.api.v1.AdminService/ListPlans',
+            lienthong_dot_api_dot_v1_dot_admin__pb2.ListPlansRequest.SerializeToString,
+            lienthong_dot_api_dot_v1_dot_admin__pb2.ListPlansResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -186,18 +186,20 @@ class Agency(_message.Message):
     def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., tier: _Optional[str] = ..., parent: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., status: _Optional[str] = ..., successors: _Optional[_Iterable[str]] = ..., valid_from: _Optional[str] = ..., valid_to: _Optional[str] = ..., environment: _Optional[str] = ..., changes: _Optional[_Iterable[_Union[AgencyChange, _Mapping]]] = ...) -> None: ...
 
 class AgencyChange(_message.Message):
-    __slots__ = ("on", "name", "tier", "parent", "status")
+    __slots__ = ("on", "name", "tier", "parent", "status", "root")
     ON_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TIER_FIELD_NUMBER: _ClassVar[int]
     PARENT_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
     on: str
     name: str
     tier: str
     parent: str
     status: str
-    def __init__(self, on: _Optional[str] = ..., name: _Optional[str] = ..., tier: _Optional[str] = ..., parent: _Optional[str] = ..., status: _Optional[str] = ...) -> None: ...
+    root: bool
+    def __init__(self, on: _Optional[str] = ..., name: _Optional[str] = ..., tier: _Optional[str] = ..., parent: _Optional[str] = ..., status: _Optional[str] = ..., root: _Optional[bool] = ...) -> None: ...
 
 class Evidence(_message.Message):
     __slots__ = ("kind", "recipient", "node", "at", "xml")
