@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from lienthong.api.v1 import business_pb2
 from lienthong.domain.agency import Agency
@@ -36,11 +37,12 @@ from lienthong_client.compose import Draft
 from lienthong_client.errors import Unreachable
 from lienthong_client.profile import Profile
 from lienthong_client.results import Accepted, DocumentSummary, Tracking
-from lienthong_client.results_business import Change, Recalled
+from lienthong_client.results_business import Change, Notice, Recalled
 from lienthong_client.retry import PASSING, Retry
 from lienthong_client.transfer import Progress
 from lienthong_client.watch import Interrupted
 
+_PAGE = 500
 _AT_ONCE = 8  # status packages of one recall on their way at a time
 
 
@@ -166,11 +168,35 @@ class BusinessCalls(ABC):
         business = Business(type=BusinessType.REPLACE, reason=reason, replacements=(item,))
         return replace(draft, business=business)
 
+    async def notices(self) -> list[Notice]:
+        """What we have to hear of documents we received or were to receive, oldest first.
+
+        Recalled and replaced ones stay until `acknowledge_notice`, questions until we answer with status 15 or 16.
+        """
+        found: list[Notice] = []
+        request = business_pb2.ListNoticesRequest(page_size=_PAGE)
+        while True:
+            page = await self._unary(lambda: self._connection.business.ListNotices, request)
+            found.extend(mapping.to_notice(notice) for notice in page.notices)
+            if not page.next_page_token:
+                return found
+            request.page_token = page.next_page_token
+
+    async def acknowledge_notice(self, delivery: str) -> None:
+        """We have seen how this delivery (or document) ended. A repeat changes nothing."""
+        request = business_pb2.AcknowledgeNoticeRequest(delivery_id=delivery)
+        await self._unary(lambda: self._connection.business.AcknowledgeNotice, request)
+
     async def watch_changes(
-        self, after: str | None = None, *, on_interrupted: Interrupted | None = None
+        self,
+        after: str | None = None,
+        *,
+        on_interrupted: Interrupted | None = None,
+        on_place: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[Change, None]:
         """Every change of documents we sent or receive, from now on or behind `after` (`Change.place`), for ever.
 
+        `on_place` is told the place where each connection begins: who keeps it misses nothing, whenever it stops.
         Reconnects by itself and misses nothing. Raises `Unreachable` only when the hub was never reached, `Refusal`
         when it says no.
         """
@@ -185,6 +211,8 @@ class BusinessCalls(ABC):
                         failures, after = 0, message.place
                         if message.HasField("change"):
                             yield mapping.to_change(message)
+                        elif on_place is not None:
+                            on_place(message.place)
                 raise Unreachable(self._connection.address, "the hub ended the stream")  # noqa: TRY301
             except (Unreachable, Refusal) as error:
                 if isinstance(error, Refusal) and error.code not in PASSING:
@@ -228,6 +256,9 @@ class BusinessCalls(ABC):
         )
 
     # what the rest of the client does
+
+    @abstractmethod
+    async def _unary(self, method: Callable[[], Callable[..., Awaitable[Any]]], request: object) -> Any: ...  # noqa: ANN401
 
     @property
     @abstractmethod

@@ -52,6 +52,7 @@ from lienthong_client.results import (
     Acknowledged,
     EvidenceItem,
     EvidenceSet,
+    Figures,
     InboxItem,
     Overdue,
     Received,
@@ -351,6 +352,12 @@ class AgencyClient(BusinessCalls):
             if not page.next_page_token:
                 return found
             request.page_token = page.next_page_token
+
+    async def figures(self, month: str) -> Figures | None:
+        """What we sent and received in a month (`2026-03`), and how much of it in time; None where it was nothing."""
+        request = receipts_pb2.GetFiguresRequest(month=month)
+        response = await self._unary(lambda: self._connection.receipts.GetFigures, request)
+        return next(map(mapping.to_figures, response.figures), None)
 
     async def find_agencies(self, text: str, *, limit: int = 20) -> list[Agency]:
         """Agencies by code or words of the name, diacritics ignored; at most 200."""

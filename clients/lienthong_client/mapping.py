@@ -13,6 +13,7 @@ from lienthong_client.results import (
     Delivery,
     DocumentSummary,
     EvidenceItem,
+    Figures,
     Hop,
     InboxItem,
     Overdue,
@@ -20,7 +21,7 @@ from lienthong_client.results import (
     RecipientResult,
     Tracking,
 )
-from lienthong_client.results_business import Change
+from lienthong_client.results_business import Change, Notice
 from lienthong_client.stamps import to_time as to_time
 
 
@@ -117,6 +118,30 @@ def to_change(response: business_pb2.WatchChangesResponse) -> Change:
 def to_overdue(item: receipts_pb2.OverdueItem) -> Overdue:
     """One line of ListOverdue."""
     return Overdue(document=to_summary(item.document), delivery=_to_delivery(item.delivery))
+
+
+def to_figures(figures: receipts_pb2.Figures) -> Figures:
+    """One line of GetFigures."""
+    return Figures(
+        agency=figures.agency,
+        name=figures.name,
+        sent=figures.sent,
+        received=figures.received,
+        on_time=figures.on_time,
+        late=figures.late,
+        waiting=figures.waiting,
+        withdrawn=figures.withdrawn,
+    )
+
+
+def to_notice(notice: business_pb2.Notice) -> Notice:
+    """One line of ListNotices."""
+    return Notice(
+        document=to_summary(notice.document),
+        delivery=_to_delivery(notice.delivery),
+        request=to_request(notice.request),
+        by=to_summary(notice.by),
+    )
 
 
 def _to_hop(hop: common_pb2.Hop) -> Hop:

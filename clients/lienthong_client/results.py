@@ -177,6 +177,20 @@ class Overdue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What an agency sent and received in a month: received = on_time + late + waiting + withdrawn."""
+
+    agency: str
+    name: str
+    sent: int
+    received: int  #: documents that came into its inbox, by the day they had to be received in
+    on_time: int
+    late: int  #: received too late, or not at all though the day is over
+    waiting: int  #: not received, and the day is not over
+    withdrawn: int  #: recalled, replaced or refused before they were received
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tracking:
     """Where each delivery of a document is."""
 

@@ -67,6 +67,16 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What became of a document we received or were to receive: taken back, replaced, or asked about; no bytes."""
+
+    document: DocumentSummary
+    delivery: Delivery
+    request: DeliveryRequest  #: WITHDRAWN or SUPERSEDED; ASKED: to be answered with status 15 or 16
+    by: DocumentSummary  #: the package that asks; of a replacement, the document in this one's place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recalled:
     """What became of a recall for one recipient: `request` says it, `refusal` why it could not even be asked."""
 

@@ -25,6 +25,8 @@ from cryptography import x509
 
 from lienthong.api.v1 import business_pb2, common_pb2, exchange_pb2, receipts_pb2
 from lienthong.api.v1 import business_pb2_grpc as business_grpc
+from lienthong.api.v1 import check_pb2_grpc as check_grpc
+from lienthong.api.v1 import content_pb2_grpc as content_grpc
 from lienthong.api.v1 import directory_pb2_grpc as directory_grpc
 from lienthong.api.v1 import exchange_pb2_grpc as exchange_grpc
 from lienthong.api.v1 import receipts_pb2_grpc as receipts_grpc
@@ -44,6 +46,7 @@ from lienthong.signing.sign import sign_record
 from lienthong.signing.verify import verify_package
 from lienthong.transit import records
 from tests.fakes.exchange_business import BusinessServicer, ReceiptServicer, Said, say
+from tests.fakes.exchange_content import CheckServicer, ContentServicer
 from tests.fakes.exchange_services import DirectoryServicer, ExchangeServicer, delivery_of, stamp
 from tests.pki.world import World
 
@@ -93,6 +96,10 @@ class FakeExchange:
         self.acceptance: Callable[[bytes], bytes] = lambda xml: xml  # what Submit gives back
         self.changes: list[tuple[Stored, business_pb2.Change]] = []
         self.watch_ends = False  # True: WatchChanges gives what there is and is then refused
+        self.contents: dict[str, bytearray] = {}  # what was uploaded, by the SHA-256 of the whole
+        self.cut_upload_after: list[int] = []  # bytes; one entry breaks one Upload
+        self.seen: set[str] = set()  # deliveries whose notices were acknowledged
+        self.figures: list[receipts_pb2.Figures] = []
         self.asked_overdue: list[receipts_pb2.ListOverdueRequest] = []
         self.page_size = 500
         self.port = 0
@@ -115,6 +122,8 @@ class FakeExchange:
         server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
         exchange_grpc.add_ExchangeServiceServicer_to_server(ExchangeServicer(self), server)  # type: ignore[no-untyped-call]
         directory_grpc.add_DirectoryServiceServicer_to_server(DirectoryServicer(self), server)  # type: ignore[no-untyped-call]
+        content_grpc.add_ContentServiceServicer_to_server(ContentServicer(self), server)  # type: ignore[no-untyped-call]
+        check_grpc.add_CheckServiceServicer_to_server(CheckServicer(self), server)  # type: ignore[no-untyped-call]
         business_grpc.add_BusinessServiceServicer_to_server(BusinessServicer(self), server)  # type: ignore[no-untyped-call]
         receipts_grpc.add_ReceiptServiceServicer_to_server(ReceiptServicer(self), server)  # type: ignore[no-untyped-call]
         tls = self.world.transport("H48", use=Use.SERVER).signing_key
@@ -307,7 +316,9 @@ crls = ["../trust/agency-ca.crl.pem", "../trust/infrastructure-ca.crl.pem"]
                 consigned_at=stamp(stored.consignments[agency][0].consigned_at),
             )
             for stored in self.documents.values()
-            if agency in stored.consignments and agency not in stored.handovers
+            if agency in stored.consignments
+            and agency not in stored.handovers
+            and agency not in stored.said.requests
         ]
 
     def wait_for_news(self, epoch: int, known: int) -> bool:

@@ -128,12 +128,47 @@ class BusinessServicer(business_grpc.BusinessServiceServicer):
             if not self.hub.wait_for_changes(epoch, given):
                 raise Broken("the stream was cut")
 
+    @answering
+    def ListNotices(self, request: Any, context: Any) -> business_pb2.ListNoticesResponse:
+        caller = self.hub.enter("ListNotices", context)
+        notices = [
+            business_pb2.Notice(
+                document=self.hub.summary(stored),
+                delivery=delivery_of(self.hub, stored, caller),
+                request=stored.said.requests[caller],
+                by=self.hub.summary(stored),
+            )
+            for stored in self.hub.documents.values()
+            if caller in stored.said.requests
+            and stored.said.requests[caller].state in ("WITHDRAWN", "SUPERSEDED", "ASKED")
+            and stored.deliveries[caller] not in self.hub.seen
+        ]
+        start = int(request.page_token or 0)
+        end = start + min(request.page_size, self.hub.page_size)
+        more = str(end) if end < len(notices) else ""
+        return business_pb2.ListNoticesResponse(notices=notices[start:end], next_page_token=more)
+
+    @answering
+    def AcknowledgeNotice(self, request: Any, context: Any) -> business_pb2.AcknowledgeNoticeResponse:
+        caller = self.hub.enter("AcknowledgeNotice", context)
+        stored, _ = self.hub.find(request.delivery_id)
+        if stored.said.requests[caller].state != "ASKED":
+            self.hub.seen.add(stored.deliveries[caller])
+        return business_pb2.AcknowledgeNoticeResponse(delivery_id=stored.deliveries[caller])
+
 
 class ReceiptServicer(receipts_grpc.ReceiptServiceServicer):
     """Every delivery that lies in an inbox is over its time here; all of one side's, in pages of one."""
 
     def __init__(self, hub: FakeExchange) -> None:
         self.hub = hub
+
+    @answering
+    def GetFigures(self, request: Any, context: Any) -> receipts_pb2.GetFiguresResponse:
+        caller = self.hub.enter("GetFigures", context)
+        if len(request.month) != len("2026-03"):
+            raise Refusal(Code.ARGUMENT_INVALID, field="month", detail="not a month as yyyy-MM")
+        return receipts_pb2.GetFiguresResponse(figures=[f for f in self.hub.figures if f.agency == caller])
 
     @answering
     def ListOverdue(self, request: Any, context: Any) -> receipts_pb2.ListOverdueResponse:

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from tests.fakes.exchange import FakeExchange, Stored
 
 
+#: state of a request -> why the document is not given out
+ENDS = {
+    "WITHDRAWN": Code.DOCUMENT_RECALLED,
+    "AGREED": Code.DOCUMENT_RECALLED,
+    "SUPERSEDED": Code.DOCUMENT_SUPERSEDED,
+}
+
+
 class Broken(Exception):
     """Raised to end a call as a dying connection does: UNAVAILABLE without our details."""
 
@@ -136,6 +144,9 @@ class ExchangeServicer(exchange_grpc.ExchangeServiceServicer):
         stored, recipient = self.hub.find(request.delivery_id)
         if (recipient or caller) != caller or caller not in stored.deliveries:
             raise Refusal(Code.NOT_FOUND, field="delivery_id", detail=request.delivery_id)
+        asked = stored.said.requests.get(caller)
+        if asked is not None and asked.state in ENDS:
+            raise Refusal(ENDS[asked.state], field="delivery_id", detail=asked.reason)
         self.hub.fetch_offsets.append(request.offset)
         data = self.hub.tamper(stored.data)
         summary = self.hub.summary(stored)

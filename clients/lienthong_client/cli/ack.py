@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from lienthong.errors import Code, Refusal
 from lienthong_client.cli import shapes
-from lienthong_client.cli.output import local_time, styled
+from lienthong_client.cli.output import Output, local_time, styled
 from lienthong_client.cli.session import session_of
 from lienthong_client.client import AgencyClient
 from lienthong_client.results import Acknowledged, Received
@@ -18,7 +19,8 @@ EPILOG = """[b]Example[/b]
 
   lienthong-agency ack 0192f3c2-…
 
-The document is fetched and verified again, then its SHA-256 is signed as ContentHandover. Repeating it is safe.
+The document is fetched and verified again, then its SHA-256 is signed as ContentHandover. Repeating it is safe. A
+document that was recalled or replaced gets no receipt: it goes off the list of inbox, as seen.
 """
 
 
@@ -32,12 +34,22 @@ def ack(
     session = session_of(context)
     output = session.output
 
-    async def work(client: AgencyClient) -> tuple[Received, Acknowledged]:
-        received = await client.fetch(delivery, on_progress=on_progress)
+    async def work(client: AgencyClient) -> tuple[Received, Acknowledged] | Refusal:
+        try:
+            received = await client.fetch(delivery, on_progress=on_progress)
+        except Refusal as refusal:
+            if refusal.code not in (Code.DOCUMENT_RECALLED, Code.DOCUMENT_SUPERSEDED):
+                raise
+            await client.acknowledge_notice(delivery)
+            return refusal
         return received, await client.acknowledge(received)
 
     with output.progress("fetching") as on_progress:
-        received, done = session.run(work)
+        ended = session.run(work)
+    if isinstance(ended, Refusal):
+        _tell_seen(delivery, ended, output)
+        return
+    received, done = ended
     if output.as_json:
         output.json(
             {
@@ -52,3 +64,11 @@ def ack(
     words = output.words
     output.show(styled(f"{words('acknowledged')}, {local_time(done.handed_over_at)}", "PASSED"))
     output.facts({words("document"): received.document_id, "SHA-256": received.sha256})
+
+
+def _tell_seen(delivery: str, ended: Refusal, output: Output) -> None:
+    if output.as_json:
+        output.json({"delivery_id": delivery, "seen": ended.code.value, "reason": ended.detail})
+        return
+    what = ended.message(output.words.language)
+    output.show(output.words("notice_seen", what=what))

@@ -18,6 +18,7 @@ from lienthong_client.cli import (
     check,
     evidence,
     fetch,
+    figures,
     inbox,
     late,
     recall,
@@ -107,6 +108,7 @@ app.command("fetch", epilog=fold(fetch.EPILOG))(fetch.fetch)
 app.command("ack", epilog=fold(ack.EPILOG))(ack.ack)
 app.command("track", epilog=fold(track.EPILOG))(track.track)
 app.command("late", epilog=fold(late.EPILOG))(late.late)
+app.command("figures", epilog=fold(figures.EPILOG))(figures.figures)
 app.command("status", epilog=fold(status.EPILOG))(status.status)
 app.command("recall", cls=ListCommand, epilog=fold(recall.EPILOG))(recall.recall)
 app.command("watch", epilog=fold(watch.EPILOG))(watch.watch)

@@ -22,12 +22,14 @@ from lienthong_client.results import (
     Accepted,
     Delivery,
     DocumentSummary,
+    Figures,
     InboxItem,
     Overdue,
     Received,
     RecipientError,
     Tracking,
 )
+from lienthong_client.results_business import Notice
 
 Json = dict[str, Any]
 
@@ -80,7 +82,29 @@ def inbox_item(item: InboxItem) -> Json:
         "delivery_id": item.delivery_id,
         **summary(item.document),
         "consigned_at": moment(item.consigned_at),
+        "notice": None,
     }
+
+
+def notice(found: Notice) -> Json:
+    """One line of inbox about a document that is not to be fetched any more, or that something is asked about."""
+    return {
+        "delivery_id": found.delivery.delivery_id,
+        **summary(found.document),
+        "consigned_at": moment(found.delivery.consigned_at),
+        "notice": {
+            **shapes_business.request(found.request),
+            "delivery_state": found.delivery.state.value,
+            "by": summary(found.by),
+        },
+    }
+
+
+def figures(month: str, found: Figures | None, agency: str) -> Json:
+    """The answer of figures."""
+    numbers = ("sent", "received", "on_time", "late", "waiting", "withdrawn")
+    values = {name: 0 if found is None else getattr(found, name) for name in numbers}
+    return {"month": month, "agency": agency, "name": None if found is None else found.name, **values}
 
 
 def summary(document: DocumentSummary) -> Json:

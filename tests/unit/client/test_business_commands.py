@@ -1,4 +1,4 @@
-"""Do `status`, `recall`, `watch` and `late` answer in their promised shapes, with their promised exit codes?"""
+"""Do statuses, recalls, changes, notices and late documents have their promised shapes and exit codes?"""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from lienthong.api.v1 import receipts_pb2
 from lienthong.errors import Code, Refusal
 from lienthong_client import AgencyClient
 from lienthong_client.cli.main import app
@@ -278,3 +279,71 @@ def test_late_refused_exits_3_and_senseless_options_2(desk: Desk, hub: FakeExcha
     assert desk.one(RECIPIENT, "late", exit_code=3)["error"]["code"] == "NOT_PERMITTED"
     assert desk(RECIPIENT, "late", "--as", "both").exit_code == 2
     assert desk(RECIPIENT, "late", "--days", "-1").exit_code == 2
+
+
+# --- notices --------------------------------------------------------------------------------------------
+
+
+def test_what_was_taken_back_stands_in_the_inbox_until_it_was_seen(desk: Desk, stored: Stored) -> None:
+    delivery = stored.deliveries[RECIPIENT]
+    assert desk.one(RECIPIENT, "inbox")["notice"] is None
+    desk.one(SENDER, "recall", stored.id, "--reason", "Sai thẩm quyền", "--to", RECIPIENT)
+    line = desk.one(RECIPIENT, "inbox")
+    assert (line["delivery_id"], line["document_id"]) == (delivery, stored.id)
+    notice = line["notice"]
+    assert (notice["kind"], notice["state"], notice["reason"]) == ("RECALL", "WITHDRAWN", "Sai thẩm quyền")
+    assert (notice["delivery_state"], notice["by"]["document_id"]) == ("WITHDRAWN", stored.id)
+    refused = desk.one(RECIPIENT, "fetch", delivery, "in", exit_code=3)
+    assert refused["error"]["code"] == "DOCUMENT_RECALLED"
+    assert not Path("in").exists()
+    seen = desk.one(RECIPIENT, "ack", delivery)
+    assert seen == {"delivery_id": delivery, "seen": "DOCUMENT_RECALLED", "reason": "Sai thẩm quyền"}
+    assert desk.json(RECIPIENT, "inbox") == []
+
+
+def test_people_read_what_became_of_it(desk: Desk, stored: Stored) -> None:
+    desk.one(SENDER, "recall", stored.id, "--reason", "Nhầm", "--to", RECIPIENT)
+    result = desk(RECIPIENT, "inbox")
+    (line,) = result.stdout.splitlines()
+    assert line.split("\t")[-1] == "recalled, do not use it: Nhầm"
+    assert "Nothing waits." in result.stderr
+    assert "lienthong-agency ack DELIVERY" in result.stderr
+    assert desk(RECIPIENT, "ack", stored.deliveries[RECIPIENT]).stdout.startswith("Seen: ")
+    assert desk(RECIPIENT, "inbox").stdout == ""
+
+
+def test_a_question_stays_until_it_is_answered(desk: Desk, stored: Stored) -> None:
+    desk.one(RECIPIENT, "ack", stored.deliveries[RECIPIENT])
+    desk.one(SENDER, "recall", stored.id, "--reason", "Nhầm", "--to", RECIPIENT)
+    assert desk.one(RECIPIENT, "inbox")["notice"]["state"] == "ASKED"
+    assert f"status {stored.id} 15" in desk(RECIPIENT, "inbox").stdout
+    desk.one(RECIPIENT, "ack", stored.deliveries[RECIPIENT])
+    assert desk.one(RECIPIENT, "inbox")["notice"]["state"] == "ASKED"
+    desk.one(RECIPIENT, "status", stored.id, "16", "--description", "Đã xử lý")
+    assert desk.json(RECIPIENT, "inbox") == []
+
+
+# --- figures --------------------------------------------------------------------------------------------
+
+
+def test_figures_are_ones_own(desk: Desk, hub: FakeExchange) -> None:
+    line = {"sent": 1, "received": 10, "on_time": 6, "late": 2, "waiting": 1, "withdrawn": 1}
+    hub.figures = [
+        receipts_pb2.Figures(agency=RECIPIENT, name="Xã", **line),
+        receipts_pb2.Figures(agency=OTHER, name="Xã khác", sent=99),
+    ]
+    assert desk.one(RECIPIENT, "figures", "--month", "2026-03") == {
+        "month": "2026-03",
+        "agency": RECIPIENT,
+        "name": "Xã",
+        **line,
+    }
+    nothing = desk.one(SENDER, "figures")
+    assert (nothing["agency"], nothing["name"], nothing["received"]) == (SENDER, None, 0)
+    shown = desk(RECIPIENT, "figures", "--month", "2026-03")
+    assert [row.split()[-1] for row in shown.stdout.splitlines()] == ["1", "10", "6", "2", "1", "1"]
+
+
+def test_a_month_that_is_none_is_refused(desk: Desk) -> None:
+    refused = desk.one(RECIPIENT, "figures", "--month", "March", exit_code=3)
+    assert refused["error"]["field"] == "month"
