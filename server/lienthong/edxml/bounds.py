@@ -1,8 +1,10 @@
 """Is this XML small and plain enough to build a tree of?
 
-One streaming pass with expat before anything else touches the bytes: canonicalisation and schema checks cost more
-than linear time on hostile input (100,000 attributes on one element: 41 s; 2,000 signature References: 20 s), and
-every hop would pay it again. Expat runs without network, external entities or DTDs: a DOCTYPE ends the pass.
+Most files are small and hold tags and text alone; that can be seen from a few counts of bytes (`is_plain`). Any other
+gets a streaming pass with expat (`check_bounds`) before anything else touches the bytes: canonicalisation and schema
+checks cost more than linear time on hostile input (100,000 attributes on one element: 41 s; 2,000 signature
+References: 20 s), and every hop would pay it again. Expat runs without network, external entities or DTDs: a DOCTYPE
+ends the pass.
 
 Why expat: it stops at the first excess, counts text without copying it, and at 1 MB needs a third of the time of an
 lxml target parser when base64 is broken into lines. No callback is installed for text, comments or CDATA: their
@@ -14,6 +16,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from xml.parsers import expat  # nosemgrep: a DOCTYPE, and with it every entity, is refused below
 
@@ -26,6 +29,17 @@ _XML_NAMESPACE: Final = "http://www.w3.org/XML/1998/namespace"
 _ID_NAMES: Final = frozenset({"Id", "ID", "id", f"{_XML_NAMESPACE} id"})
 _UNBOUND_PREFIX: Final = 27  # XML_ERROR_UNBOUND_PREFIX of expat.h
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~!$&'()*+,;=:@/?%#-]*")
+#: what `is_plain` looks at: < > ! ? " and ', or < > and what is not ASCII
+_NO_MARKUP: Final = bytes(set(range(256)) - set(b"<>!?\"'"))
+_NO_TAGS: Final = bytes(set(range(128)) - set(b"<>"))
+_PLAIN_DECLARATION = re.compile(
+    rb'<\?xml version="1\.0"(?: encoding="[Uu][Tt][Ff]-8")?(?: standalone="(?:yes|no)")?\s?\?>'
+)
+_PLAIN_NAMESPACE = re.compile(
+    rb"""xmlns(?:=|:(?![Xx][Mm][Ll])[A-Za-z_][A-Za-z0-9_.-]*=(?!""|''))(["'])"""
+    rb"""((?:[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~!$()*+,;=:@/?%#-]*)?)\1"""
+)
+_RESERVED: Final = (b"http://www.w3.org/XML/1998/namespace", b"http://www.w3.org/2000/xmlns/")
 _PREFIX = re.compile(rb"(?:^<|[\s\"'])([^\s\"'<>=/:]+):[^\s\"'<>=/:]")
 
 
@@ -63,6 +77,62 @@ def check_bounds(data: bytes, limits: Limits = Limits()) -> None:
     if data[:2] in (b"\xfe\xff", b"\xff\xfe") or b"\0" in data[:4]:
         raise Refusal(Code.XML_MALFORMED, detail="the encoding must be UTF-8")
     _Pass(limits).run(data)
+
+
+def is_plain(data: bytes, limits: Limits = Limits()) -> bool:
+    """Whether `data` is so small and so plain that building a tree of it cannot be dear. Nearly every file is.
+
+    Then every limit holds, but those of depth and References, which the reader counts on the tree, and libxml2 sees
+    tags and text alone: no DOCTYPE (and so no entity), no comment, CDATA or instruction, one spelling of the XML
+    declaration, UTF-8. Counted is what bounds the true number from above, on the bytes of markup alone, so False
+    means only that `check_bounds` must look.
+    """
+    if len(data) > min(limits.max_bytes, limits.max_tag, limits.max_text):
+        return False
+    declaration = _PLAIN_DECLARATION.match(data)
+    body = data[declaration.end() :] if declaration else data
+    markup = body.translate(None, _NO_MARKUP)
+    tags, quotes = markup.count(b"<"), markup.count(b'"') + markup.count(b"'")
+    return (
+        body[:1] in (b"<", b"\n")
+        and markup.count(b">") == tags <= limits.max_elements  # a stray > would hide where tags end
+        and b"\0" not in body  # of UTF-16
+        and b"<!" not in markup
+        and b"<?" not in markup
+        and quotes // 2 <= min(limits.max_ids, limits.max_attributes_total)
+        and (quotes // 2 <= limits.max_attributes or not _crowded(limits.max_attributes).search(markup))
+        and (body.isascii() or _is_plain_text(body))
+        and _has_plain_namespaces(body, min(limits.max_namespaces, limits.max_namespaces_in_scope))
+    )
+
+
+def _is_plain_text(body: bytes) -> bool:
+    """UTF-8, and no letter beyond ASCII inside a tag: expat and libxml2 know different editions of XML's names."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    beyond = body.translate(None, _NO_TAGS)
+    return beyond.count(b"<>") == beyond.count(b"<")
+
+
+def _has_plain_namespaces(body: bytes, limit: int) -> bool:
+    """Few declarations, each of an absolute URI and written plainly."""
+    position = body.find(b"xmlns")
+    for _ in range(limit):
+        if position < 0:
+            return True
+        found = _PLAIN_NAMESPACE.match(body, position)
+        if found is None or found.group(2).startswith(_RESERVED):
+            return False
+        position = body.find(b"xmlns", found.end())
+    return position < 0
+
+
+@lru_cache(maxsize=16)
+def _crowded(attributes: int) -> re.Pattern[bytes]:
+    """A tag with more than that many attributes, in the bytes of markup alone."""
+    return re.compile(b"<[^>]{%d}" % (2 * attributes + 1))
 
 
 class _Pass:
