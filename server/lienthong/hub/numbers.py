@@ -7,7 +7,8 @@ later) has the same subject and date: a warning. A number is free again when nob
 its deliveries were refused, withdrawn or expired. Recalls, updates, replacements and statuses speak of a number that
 is taken, and are not asked.
 
-The question is asked before the commit, so two documents under one number at the very same moment may both pass.
+Asked before the commit, to answer early and to warn; the commit decides (`store.accept`), so of two documents under
+one number at the very same moment one is refused.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 from lienthong.domain.document import BusinessType, Document, Package
 from lienthong.domain.request import ENDED
 from lienthong.edxml.rules import Finding
+from lienthong.errors import Code, Refusal
 from lienthong.hub.ports import Store
 
 RULE = "number-in-year"
@@ -36,15 +38,23 @@ async def check_number(store: Store, sender: str, package: Package) -> list[Find
             package.subject,
             package.promulgation_date.isoformat(),
         )
-        finding = _finding(package, row.edxml_document_id or row.id, year, blocking=not same)
+        other = row.edxml_document_id or row.id
+        finding = _finding(package.code_number, package.code_notation, year, other, blocking=not same)
         if finding.blocking:
             return [finding]
         resent = resent or finding
     return [] if resent is None else [resent]
 
 
-def _finding(package: Document, other: str, year: int, *, blocking: bool) -> Finding:
-    number = f"{package.code_number}/{package.code_notation}"
+def refuse_taken(number: str, notation: str, year: int, other: str) -> Refusal:
+    """RULE_VIOLATED, for the store to raise when another document got the number first."""
+    finding = _finding(number, notation, year, other, blocking=True)
+    detail = f"{finding.rule}: {finding.detail_vi} / {finding.detail_en}"
+    return Refusal(Code.RULE_VIOLATED, field=finding.field, detail=detail, rule=finding.rule)
+
+
+def _finding(number: str, notation: str, year: int, other: str, *, blocking: bool) -> Finding:
+    number = f"{number}/{notation}"
     if blocking:
         vi = f"Số {number} năm {year} đã dùng cho văn bản khác: {other}"
         en = f"the number {number} of {year} belongs to another document: {other}"

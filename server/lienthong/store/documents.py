@@ -9,11 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, insert, select, update
 
-from lienthong.domain.document import BusinessType
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.errors import Code, Refusal
 from lienthong.hub.rows import DocumentRow, EventRow, EvidenceRow, NewDocument
-from lienthong.store import business, contents, events, rows, tables
+from lienthong.store import business, contents, events, numbers, rows, tables
 from lienthong.store.database import insert_once
 from lienthong.store.search import fold
 
@@ -43,6 +42,7 @@ def accept(connection: Connection, document: NewDocument) -> DocumentRow:
             [_delivery(document, place) for place in range(len(document.deliveries))],
         )
     connection.execute(_INSERT_EVIDENCE, _evidence(document))
+    numbers.take(connection, document)
     contents.name(connection, document)
     events.append(connection, acceptance_event(document))
     business.apply(connection, document)
@@ -113,23 +113,6 @@ def _delivery(document: NewDocument, place: int) -> dict[str, Any]:
 def find_identity(connection: Connection, identity: str) -> DocumentRow | None:
     """The document accepted under this identity."""
     return _identity(connection, identity)
-
-
-def numbered(connection: Connection, sender: str, number: str, notation: str, year: int) -> list[DocumentRow]:
-    """New documents of this sender under this number, promulgated in `year`; newest first, at most 100."""
-    query = (
-        select(*rows.DOCUMENT)
-        .where(
-            docs.c.sender == sender,
-            docs.c.code_number == number,
-            docs.c.promulgation_date.between(f"{year:04}-01-01", f"{year:04}-12-31"),
-            docs.c.code_notation == notation,
-            docs.c.business_type == int(BusinessType.NEW),
-        )
-        .order_by(docs.c.accepted_at.desc(), docs.c.id.desc())
-        .limit(100)
-    )
-    return [rows.document(row) for row in connection.execute(query)]
 
 
 def _identity(connection: Connection, identity: str) -> DocumentRow | None:

@@ -44,6 +44,7 @@ from lienthong.store import (
     hops,
     lifecycle,
     notices,
+    numbers,
     receipts,
 )
 from lienthong.store.database import Database
@@ -97,7 +98,7 @@ class SqlStore:
         return await self._db.read(documents.find_identity, identity)
 
     async def numbered(self, sender: str, number: str, notation: str, year: int) -> list[DocumentRow]:  # noqa: D102
-        return await self._db.read(documents.numbered, sender, number, notation, year)
+        return await self._db.read(numbers.numbered, sender, number, notation, year)
 
     async def document(self, reference: str) -> DocumentRow | None:  # noqa: D102
         return await self._db.read(documents.document, reference)
