@@ -51,7 +51,7 @@ async def test_a_hop_moves_its_recipients_and_is_logged(store: Store) -> None:
     document = a_document("H48.11", "H48.02", "H48.05")
     await store.accept(document)
     hop = a_hop(document)
-    assert await store.record_hop(hop, recipients=["H48.02", "H48.11"], consignment=None) == hop
+    assert (await store.record_hop(hop, recipients=["H48.02", "H48.11"], consignment=None)).hop == hop
     assert await store.hops(document.id) == [hop]
     assert await states(store, document.id) == {
         "H48.11": S.IN_TRANSIT,
@@ -73,7 +73,7 @@ async def test_a_repeated_hop_returns_the_first_one_and_changes_nothing(store: S
     await store.record_hop(first, recipients=["H48.11"], consignment=None)
     before = await store.deliveries(document.id), await store.events(document_id=document.id)
     again = replace(first, received_at=after(99), record=b"<other/>", digest=sha256_hex(b"<other/>"))
-    assert await store.record_hop(again, recipients=["H48.11"], consignment=None) == first
+    assert (await store.record_hop(again, recipients=["H48.11"], consignment=None)).hop == first
     assert (await store.deliveries(document.id), await store.events(document_id=document.id)) == before
 
 
@@ -87,8 +87,8 @@ async def test_one_hop_recorded_by_many_relays_at_once_is_one_hop(store: Store) 
     stored = await asyncio.gather(
         *[store.record_hop(hop, recipients=["H48.11"], consignment=a_consignment("H48.11")) for hop in tries]
     )
-    assert len({hop.digest for hop in stored}) == 1
-    assert await store.hops(document.id) == [stored[0]]
+    assert len({done.hop.digest for done in stored if done.hop}) == 1
+    assert await store.hops(document.id) == [stored[0].hop]
     assert (await kinds(store, document.id)).count("delivery.consigned") == 1
     assert (await kinds(store, document.id)).count("hop.recorded") == 1
 
@@ -138,9 +138,48 @@ async def test_a_late_copy_leaves_final_deliveries_alone(store: Store, state: De
     before = await store.deliveries(document.id), await store.evidence(document.id)
     hop = a_hop(document, "H48.12", 2)
     late = a_consignment("H48.11", after(60))
-    await store.record_hop(hop, recipients=["H48.11"], consignment=late)
+    recorded = await store.record_hop(hop, recipients=["H48.11"], consignment=late)
     assert (await store.deliveries(document.id), await store.evidence(document.id)) == before
-    assert await store.hops(document.id) != []
+    assert recorded.waiting is None
+    if state is S.HANDED_OVER:
+        assert recorded.hop == hop
+    else:
+        assert (recorded.hop, recorded.stopped) == (None, ("H48.11",))
+        assert await store.hops(document.id) == []
+
+
+async def test_a_hop_with_somebody_whose_delivery_ended_writes_nothing_and_names_them(store: Store) -> None:
+    document = a_document("H48.11", "H48.02", "H48.05")
+    await store.accept(document)
+    await store.move(document.id, ["H48.05", "H48.02"], S.WITHDRAWN, event=an_event())
+    before = await store.deliveries(document.id), await store.events(document_id=document.id)
+    hop = a_hop(document)
+    recorded = await store.record_hop(hop, recipients=["H48.11", "H48.05", "H48.02"], consignment=None)
+    assert (recorded.hop, recorded.stopped) == (None, ("H48.02", "H48.05"))
+    assert (await store.deliveries(document.id), await store.events(document_id=document.id)) == before
+    assert (await store.record_hop(hop, recipients=["H48.11"], consignment=None)).hop == hop
+
+
+async def test_the_consigned_delivery_is_named_while_it_waits(store: Store) -> None:
+    document = a_document("H48.11", "H48.02")
+    await store.accept(document)
+    hop, consignment = a_hop(document, "H48.11", 2), a_consignment("H48.11")
+    for _ in range(2):
+        recorded = await store.record_hop(hop, recipients=["H48.11"], consignment=consignment)
+        assert recorded.waiting == document.deliveries[0].id
+    await store.hand_over(document.deliveries[0].id, b"<ContentHandover/>", after(1))
+    assert (await store.record_hop(hop, recipients=["H48.11"], consignment=consignment)).waiting is None
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5, 8, 9])
+async def test_any_number_of_recipients_moves_and_nobody_else(store: Store, number: int) -> None:
+    codes = [f"H48.{n:02}" for n in range(10)]
+    document = a_document(*codes)
+    await store.accept(document)
+    for hop in (a_hop(document), a_hop(document, "H48", 2, previous_digest="1" * 64)):
+        await store.record_hop(hop, recipients=codes[:number], consignment=None)
+        rows = await store.deliveries(document.id)
+        assert [row.recipient for row in rows if row.state is S.IN_TRANSIT] == codes[:number]
 
 
 @pytest.mark.parametrize("state", [S.QUARANTINED, S.DEAD])
@@ -168,7 +207,7 @@ async def test_a_replaced_hop_is_logged_once_and_the_former_record_stays(store: 
     assert await store.replace_hop(second) == second
     assert await store.replace_hop(second) == second
     assert await store.hops(document.id) == [first, second]
-    assert await store.record_hop(first, recipients=[], consignment=None) == second
+    assert (await store.record_hop(first, recipients=[], consignment=None)).hop == second
     replaced = [e for e in await store.events(document_id=document.id) if e.kind == "hop.replaced"]
     assert [e.detail["replaced"] for e in replaced] == [first.digest]
     with pytest.raises(Refusal) as refusal:
@@ -181,8 +220,8 @@ async def test_two_branches_that_meet_at_a_node_are_two_hops(store: Store) -> No
     await store.accept(document)
     one = a_hop(document)
     other = a_hop(document, record=b"<other/>", digest=sha256_hex(b"<other/>"), previous_digest="0" * 64)
-    assert await store.record_hop(one, recipients=["H48.11"], consignment=None) == one
-    assert await store.record_hop(other, recipients=["H48.02"], consignment=None) == other
+    assert (await store.record_hop(one, recipients=["H48.11"], consignment=None)).hop == one
+    assert (await store.record_hop(other, recipients=["H48.02"], consignment=None)).hop == other
     assert {hop.digest for hop in await store.hops(document.id)} == {one.digest, other.digest}
 
 

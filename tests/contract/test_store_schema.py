@@ -211,7 +211,7 @@ async def use_business(store: Store, document: NewDocument) -> None:
     await store.settle_requests([request.id], RequestState.ASKED, after(30))
     await store.requests(document.id)
     await store.statuses(document.id)
-    await store.stopped(document.id, ["H48.11"])
+    await store.record_hop(a_hop(document, node="H48.12"), recipients=["H48.11"], consignment=None)
     await store.sent("H48.31", document.edxml_document_id or "")
     place = await store.newest_change("H48.11")
     await store.changes("H48.11", after=None, limit=5)

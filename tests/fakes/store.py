@@ -31,6 +31,7 @@ from lienthong.hub.rows import (
     InboxItem,
     NewDocument,
     Position,
+    Recorded,
 )
 from lienthong.hub.status_port import ChangeKind
 from lienthong.store.documents import acceptance_event, check_keys
@@ -258,10 +259,12 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
     @may_fail
     async def record_hop(
         self, hop: HopRow, *, recipients: Sequence[str], consignment: Consignment | None
-    ) -> HopRow:
+    ) -> Recorded:
         known = self._documents.get(hop.document_id)
         if known is None:
             raise Refusal(Code.NOT_FOUND, field="document_id")
+        if stopped := self._stopped(hop.document_id, recipients):
+            return Recorded(hop=None, stopped=stopped)
         new = (hop.node, hop.previous_digest) not in known.hops
         made = known.hops.setdefault((hop.node, hop.previous_digest), [hop])
         if consignment is not None:
@@ -270,14 +273,14 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
         if not new:
             if moved:
                 self._log_hop(hop, "delivery.resumed", {"recipients": moved})
-            return made[-1]
+            return Recorded(hop=made[-1], waiting=here)
         for recipient in recipients:
             row = known.deliveries.get(recipient)
             if row is not None and row.state is DeliveryState.IN_TRANSIT:
                 known.deliveries[recipient] = replace(row, updated_at=hop.received_at, node=hop.node)
         detail = {"sequence": hop.sequence, "verdict": hop.verdict, "digest": hop.digest, "moved": moved}
         self._log_hop(hop, "hop.recorded", detail)
-        return hop
+        return Recorded(hop=hop, waiting=here)
 
     def _consign(self, known: Kept, hop: HopRow, consignment: Consignment) -> None:
         recipient, at = consignment.recipient, consignment.at

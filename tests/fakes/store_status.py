@@ -172,8 +172,7 @@ class FakeStatusStore(FakeDirectoryStore):
                 moved.append(row.id)
         return sorted(moved)
 
-    @may_fail
-    async def stopped(self, document_id: str, recipients: Sequence[str]) -> list[str]:
+    def _stopped(self, document_id: str, recipients: Sequence[str]) -> tuple[str, ...]:
         known = self._documents.get(document_id)
         ended = {r.recipient for r in known.deliveries.values() if r.state in ENDED} if known else set()
         recalled = {
@@ -181,7 +180,7 @@ class FakeStatusStore(FakeDirectoryStore):
             for row in self._requests
             if row.document_id == document_id and row.state is RequestState.PENDING
         }
-        return sorted((ended | recalled) & set(recipients))
+        return tuple(sorted((ended | recalled) & set(recipients)))
 
     @may_fail
     async def notices(self, agency: str, *, after: str | None, limit: int) -> list[NoticeRow]:

@@ -35,6 +35,7 @@ from lienthong.hub.rows import (
     InboxItem,
     NewDocument,
     Position,
+    Recorded,
 )
 from lienthong.hub.status_port import StatusStore
 
@@ -102,9 +103,11 @@ class DocumentStore(Protocol):
         *,
         recipients: Sequence[str],
         consignment: Consignment | None,
-    ) -> HopRow:
-        """Write a hop once per (document, node); returns the stored hop, which is an earlier one on a repeat.
+    ) -> Recorded:
+        """Write a hop once per (document, node, record before); an earlier record stands.
 
+        Nothing is written when one of `recipients` must not get the document any more: its delivery ended, or a
+        request about it is PENDING. They are named, and the hop is to be planned without them.
         In the same commit: deliveries of `recipients` that are ACCEPTED, QUARANTINED or DEAD move to IN_TRANSIT;
         with `consignment` that recipient's delivery moves to CONSIGNED with its evidence. Deliveries already
         CONSIGNED or final are left alone. Events are appended for what changed only.

@@ -6,13 +6,14 @@ What happens to a message, and why nothing is lost or doubled:
  2. verify the sender's signature over those bytes, in full, as if nobody had before.
  3. verify the transit record: the newest record's signature and every link; at a recipient's own node every
     signature. The message's id and recipients must be exactly what the newest record says.
-    Recipients whose delivery was withdrawn or ended otherwise meanwhile are left out: their copies stop here.
  4. a node the document has already passed refuses it (loop guard).
  5. plan from the verified document and the directory; sign the hop record; where the node is a recipient, sign
     the ContentConsignment.
  6. record the hop: one commit, once per (document, node, record before). After a crash or a second copy the first
     record stands and is used again, so the chain that leaves this node is always the same. Only when the directory
     has changed in between is another record made, beside the first: a copy sent on the first may still arrive.
+    The same commit says whose deliveries were withdrawn or ended otherwise meanwhile: then nothing is recorded, and
+    the hop is proved and planned anew without them; their copies stop here.
  7. publish one copy to each next node and wait for the confirms. Only then the message is acknowledged.
 
 A refusal that time can cure (revocation list missing) and every fault of ours (store, blobs, broker) is retried
@@ -40,7 +41,7 @@ from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.dispatch import DEFAULT_INLINE_LIMIT
 from lienthong.hub.gate import Gate
 from lienthong.hub.ports import Blobs, Broker, Clock, Outcome, Retry, Store, TransitDelivery
-from lienthong.hub.rows import Consignment, EventRow, HeldKind, HeldRow, HopRow
+from lienthong.hub.rows import Consignment, EventRow, HeldKind, HeldRow, HopRow, Recorded
 from lienthong.hub.turns import Turns
 from lienthong.hub.verification import Verification
 from lienthong.routing.plan import Plan, plan
@@ -136,27 +137,40 @@ class Relay:
 
     async def _do_hop(self, delivery: TransitDelivery, message: TransitMessage) -> None:
         data = message.document if message.document is not None else await self._blob(message)
-        stopped = await self._store.stopped(message.document_id, message.recipients)
+        stopped: set[str] = set()
+        while True:
+            hop = await self._proved(delivery, message, data, stopped)  # (2) to (5)
+            recorded = await self._record(hop)  # (6)
+            if recorded.hop is not None:
+                break
+            stopped.update(recorded.stopped)
+            if stopped.issuperset(message.recipients):
+                break
+        if stopped:
+            await self._note_stopped(delivery.node, message.document_id, sorted(stopped))
+        if recorded.hop is None:
+            return
+        repeated = recorded.hop.digest != hop.row.digest
+        await self._publish(hop, recorded.hop, repeated=repeated, delivery=delivery)  # (7)
+        if hop.consignment is not None:
+            await self._tell(hop, recorded.waiting)
+        elif hop.row.sequence == 1 and not repeated:  # ACCEPTED -> IN_TRANSIT
+            await self._wake(hop.row.document_id, hop.document.sender)
 
-        def prove(now: Snapshot) -> _Hop | None:
+    async def _proved(
+        self, delivery: TransitDelivery, message: TransitMessage, data: bytes, stopped: Collection[str]
+    ) -> _Hop:
+        """The hop without `stopped`, on the newest knowledge; all of it is verified whenever it is asked for."""
+
+        def prove(now: Snapshot) -> _Hop:
             document = self._verification.check_package(data, now)  # (2)
-            return self._prove(delivery.node, message, document, stopped, now)  # (3) (4) (5)
+            return self._prove(delivery.node, message, document, stopped, now)  # (3) to (5)
 
         async def in_turn(work: Callable[[], T]) -> T:
             return await self._turns.run(delivery.lane, max(len(delivery.body), len(data)), work)
 
         hop, _ = await self._verification.run(prove, by=in_turn)
-        if stopped:
-            await self._note_stopped(delivery.node, message.document_id, stopped)
-        if hop is None:
-            return
-        stored = await self._record(hop)  # (6)
-        repeated = stored.digest != hop.row.digest
-        await self._publish(hop, stored, repeated=repeated, delivery=delivery)  # (7)
-        if hop.consignment is not None:
-            await self._tell(hop)
-        elif hop.row.sequence == 1 and not repeated:  # ACCEPTED -> IN_TRANSIT
-            await self._wake(hop.row.document_id, hop.document.sender)
+        return hop
 
     async def _blob(self, message: TransitMessage) -> bytes:
         try:
@@ -187,8 +201,8 @@ class Relay:
         document: VerifiedDocument,
         stopped: Collection[str],
         now: Snapshot,
-    ) -> _Hop | None:
-        """The hop of everybody who may still get the document; None when nobody may."""
+    ) -> _Hop:
+        """The hop of everybody who may still get the document."""
         at = self._clock()
         chain = verify_chain(
             message.acceptance,
@@ -206,8 +220,6 @@ class Relay:
         if (message.document_id, document.sender) != (chain.acceptance.document_id, chain.acceptance.sender):
             raise Refusal(Code.CHAIN_BROKEN, field="document_id", detail="not the one the hub accepted")
         going = tuple(code for code in branch.recipients if code not in stopped)
-        if not going:
-            return None
         planned = plan(
             document,
             node=node,
@@ -276,18 +288,21 @@ class Relay:
             consignment=consignment,
         )
 
-    async def _record(self, hop: _Hop) -> HopRow:
+    async def _record(self, hop: _Hop) -> Recorded:
         try:
-            stored = await self._store.record_hop(
+            recorded = await self._store.record_hop(
                 hop.row, recipients=hop.recipients, consignment=hop.consignment
             )
         except Refusal as refusal:
             if refusal.code is Code.NOT_FOUND:  # signed by our hub, yet not in the store: ours to mend
                 raise HubFault(f"document {hop.row.document_id} is not in the store") from refusal
             raise
-        if stored.digest != hop.row.digest and not _covers(_read_hop(stored.record), hop.plan):
-            stored = await self._store.replace_hop(hop.row)  # the directory changed: another way from here
-        return stored
+        stored = recorded.hop
+        if stored is None or stored.digest == hop.row.digest or _covers(_read_hop(stored.record), hop.plan):
+            return recorded
+        return replace(
+            recorded, hop=await self._store.replace_hop(hop.row)
+        )  # another way: the directory changed
 
     async def _publish(self, hop: _Hop, stored: HopRow, *, repeated: bool, delivery: TransitDelivery) -> None:
         branches: Sequence[Branch] = _read_hop(stored.record).next if repeated else hop.plan.next
@@ -304,17 +319,15 @@ class Relay:
         }
         return [branch for branch in branches if not arrived.issuperset(branch.recipients)]
 
-    async def _tell(self, hop: _Hop) -> None:
-        recipient = hop.plan.node
-        rows = await self._store.deliveries(hop.row.document_id)
-        delivery = next((row for row in rows if row.recipient == recipient), None)
-        if delivery is not None and delivery.state is DeliveryState.CONSIGNED:
+    async def _tell(self, hop: _Hop, delivery_id: str | None) -> None:
+        """Who watches the inbox looks at the store; nobody when the document is there no more."""
+        if delivery_id is not None:
             await self._broker.notify(
                 {
                     "kind": "consigned",
                     "sender": hop.document.sender,
-                    "recipient": recipient,
-                    "delivery_id": delivery.id,
+                    "recipient": hop.plan.node,
+                    "delivery_id": delivery_id,
                     "document_id": hop.row.document_id,
                 }
             )

@@ -210,6 +210,15 @@ class Consignment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What became of a hop that was to be recorded."""
+
+    hop: HopRow | None  #: as stored, an earlier one on a repeat; None: nothing written, some are `stopped`
+    stopped: tuple[str, ...] = ()  #: recipients that must not get the document any more, sorted
+    waiting: str | None = None  #: the id of the consigned delivery, while it waits in the inbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """Where undelivered deliveries wait: used by `queues list` for the oldest."""
 

@@ -136,10 +136,6 @@ class StatusStore(Protocol):
         """Move requests that may move to `state`; the ids moved. A repeat changes nothing."""
         ...
 
-    async def stopped(self, document_id: str, recipients: Sequence[str]) -> list[str]:
-        """Which of them must not get the document any more: their delivery ended, or a request is PENDING."""
-        ...
-
     async def notices(self, agency: str, *, after: str | None, limit: int) -> list[NoticeRow]:
         """Requests in a `TOLD` state about what `agency` receives that it has not seen, oldest first.
 

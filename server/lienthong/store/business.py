@@ -205,14 +205,3 @@ def settle_requests(
             at=at,
         )
     return sorted(row.id for row in found)
-
-
-def stopped(connection: Connection, document_id: str, recipients: Sequence[str]) -> list[str]:
-    """Recipients whose delivery ended without them, or whose recall is pending."""
-    wanted = set(recipients)
-    ended = select(ways.c.recipient).where(ways.c.document_id == document_id, ways.c.state.in_(sorted(ENDED)))
-    recalled = select(asked.c.recipient).where(
-        asked.c.document_id == document_id, asked.c.state == RequestState.PENDING
-    )
-    found = {*connection.execute(ended).scalars(), *connection.execute(recalled).scalars()}
-    return sorted(found & wanted)

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Update,
+    bindparam,
+    exists,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
-from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.delivery import DeliveryState, sources
 from lienthong.domain.evidence import EvidenceKind
+from lienthong.domain.request import ENDED, RequestState
 from lienthong.errors import Code, Refusal
-from lienthong.hub.rows import Consignment, EventRow, HopRow
+from lienthong.hub.rows import Consignment, EventRow, HopRow, Recorded
 from lienthong.store import deliveries, events, rows, tables
 from lienthong.store.database import insert_once
 
 table = tables.hops
+
+_MAY_START, _MAY_ARRIVE = sources(DeliveryState.IN_TRANSIT), sources(DeliveryState.CONSIGNED)
 
 _DOCUMENT = select(tables.documents.c.id).where(tables.documents.c.id == bindparam("id"))
 
@@ -31,32 +46,45 @@ def hops(connection: Connection, document_id: str) -> list[HopRow]:
 
 def record_hop(
     connection: Connection, hop: HopRow, *, recipients: Sequence[str], consignment: Consignment | None
-) -> HopRow:
+) -> Recorded:
     """Write the hop once, move its recipients on, put the document into the inbox of `consignment`."""
-    if connection.execute(_DOCUMENT, {"id": hop.document_id}).first() is None:
+    named = sorted(set(recipients))
+    found = connection.execute(
+        _found(_room(len(named))), {"of": hop.document_id, "asked": RequestState.PENDING} | _spread(named)
+    ).all()
+    if not found and connection.execute(_DOCUMENT, {"id": hop.document_id}).first() is None:
         raise Refusal(Code.NOT_FOUND, field="document_id")
+    stopped = tuple(sorted(row.recipient for row in found if row.recalled or row.state in ENDED))
+    if stopped:
+        return Recorded(hop=None, stopped=stopped)
+    states = {row.recipient: row.state for row in found}
     new = insert_once(
         connection, table, rows.hop_values(hop), "document_id", "node", "previous_digest", "revision"
     )
+    waiting = None
     if consignment is not None:
-        _consign(connection, hop, consignment)
+        if states.get(consignment.recipient) in _MAY_ARRIVE:
+            _consign(connection, hop, consignment)
+            states[consignment.recipient] = DeliveryState.CONSIGNED
+        if states.get(consignment.recipient) == DeliveryState.CONSIGNED:
+            waiting = next(row.id for row in found if row.recipient == consignment.recipient)
     # an earlier hop that comes again must not pull the deliveries back to its node
     place: dict[str, Any] = {"node": hop.node} if new else {}
-    moved = deliveries.shift(
-        connection, hop.document_id, recipients, DeliveryState.IN_TRANSIT, hop.received_at, **place
-    )
+    starting = [code for code, state in states.items() if state in _MAY_START]
+    to = DeliveryState.IN_TRANSIT
+    moved = deliveries.shift(connection, hop.document_id, starting, to, hop.received_at, **place)
     if not new:
         if moved:
             _log(connection, hop, "delivery.resumed", {"recipients": moved})
-        return _stored(connection, hop)
-    _advance(connection, hop, set(recipients) - set(moved))
+        return Recorded(hop=_stored(connection, hop), waiting=waiting)
+    _advance(connection, hop, [code for code, state in states.items() if state == to])
     _log(
         connection,
         hop,
         "hop.recorded",
         {"sequence": hop.sequence, "verdict": hop.verdict, "digest": hop.digest, "moved": moved},
     )
-    return hop
+    return Recorded(hop=hop, waiting=waiting)
 
 
 def _consign(connection: Connection, hop: HopRow, consignment: Consignment) -> None:
@@ -75,19 +103,63 @@ def _consign(connection: Connection, hop: HopRow, consignment: Consignment) -> N
         events.append(connection, event)
 
 
-def _advance(connection: Connection, hop: HopRow, recipients: set[str]) -> None:
+def _advance(connection: Connection, hop: HopRow, recipients: Sequence[str]) -> None:
     """Deliveries that were in transit already now wait behind this node."""
     if recipients:
-        ways = tables.deliveries
-        connection.execute(
-            update(ways)
-            .where(
-                ways.c.document_id == hop.document_id,
-                ways.c.recipient.in_(sorted(recipients)),
-                ways.c.state == DeliveryState.IN_TRANSIT,
-            )
-            .values(node=hop.node, updated_at=hop.received_at)
+        values = {"of": hop.document_id, "to": hop.node, "at": hop.received_at}
+        connection.execute(_further(_room(len(recipients))), values | _spread(recipients))
+
+
+# --- statements -------------------------------------------------------------------------------------------
+# Building a statement costs more than running it, so there is one for each power of two of recipients.
+
+
+def _room(number: int) -> int:
+    """The power of two that holds `number` names."""
+    return 1 << max(0, number - 1).bit_length()
+
+
+def _spread(names: Sequence[str]) -> dict[str, str]:
+    """`names` for a statement with that room; the last is repeated, which a list of alternatives does not mind."""
+    return {f"r{n}": names[min(n, len(names) - 1)] if names else "" for n in range(_room(len(names)))}
+
+
+def _named(room: int) -> ColumnElement[bool]:
+    return tables.deliveries.c.recipient.in_([bindparam(f"r{n}", type_=tables.Key) for n in range(room)])
+
+
+@cache
+def _found(room: int) -> Select[Any]:
+    """The deliveries of some recipients, and whether a request about one is open."""
+    ways, asked = tables.deliveries, tables.requests
+    recalled = (
+        exists()
+        .where(
+            asked.c.document_id == ways.c.document_id,
+            asked.c.recipient == ways.c.recipient,
+            asked.c.state == bindparam("asked"),
         )
+        .label("recalled")
+    )
+    return (
+        select(ways.c.id, ways.c.recipient, ways.c.state, recalled)
+        .where(ways.c.document_id == bindparam("of"), _named(room))
+        .order_by(ways.c.position)
+    )
+
+
+@cache
+def _further(room: int) -> Update:
+    ways = tables.deliveries
+    return (
+        update(ways)
+        .where(
+            ways.c.document_id == bindparam("of"),
+            _named(room),
+            ways.c.state == literal_column(f"'{DeliveryState.IN_TRANSIT}'", tables.Key),
+        )
+        .values(node=bindparam("to"), updated_at=bindparam("at", type_=ways.c.updated_at.type))
+    )
 
 
 def replace_hop(connection: Connection, hop: HopRow) -> HopRow:

@@ -29,6 +29,7 @@ from lienthong.hub.rows import (
     NewDelivery,
     NewDocument,
     Position,
+    Recorded,
 )
 from lienthong.hub.status_port import ChangeRow, NoticeRow, RequestRow, StatusRow
 from lienthong.store import (
@@ -132,7 +133,7 @@ class SqlStore:
 
     async def record_hop(  # noqa: D102
         self, hop: HopRow, *, recipients: Sequence[str], consignment: Consignment | None
-    ) -> HopRow:
+    ) -> Recorded:
         return await self._db.write(hops.record_hop, hop, recipients=recipients, consignment=consignment)
 
     async def replace_hop(self, hop: HopRow) -> HopRow:  # noqa: D102
@@ -187,9 +188,6 @@ class SqlStore:
 
     async def settle_requests(self, ids: Sequence[str], state: RequestState, at: datetime) -> list[str]:  # noqa: D102
         return await self._db.write(business.settle_requests, ids, state, at)
-
-    async def stopped(self, document_id: str, recipients: Sequence[str]) -> list[str]:  # noqa: D102
-        return await self._db.read(business.stopped, document_id, recipients)
 
     async def notices(self, agency: str, *, after: str | None, limit: int) -> list[NoticeRow]:  # noqa: D102
         return await self._db.read(notices.notices, agency, after=after, limit=limit)
