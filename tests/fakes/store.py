@@ -269,6 +269,8 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
         made = known.hops.setdefault((hop.node, hop.previous_digest), [hop])
         if consignment is not None:
             self._consign(known, hop, consignment)
+        delivery = None if consignment is None else known.deliveries.get(consignment.recipient)
+        here = delivery.id if delivery is not None and delivery.state is DeliveryState.CONSIGNED else None
         moved = self._shift(known, recipients, DeliveryState.IN_TRANSIT, hop.received_at)
         if not new:
             if moved:
