@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, func, insert, select
@@ -18,6 +19,7 @@ from lienthong.domain.document import PackageKind
 from lienthong.errors import Code, Refusal
 from lienthong.hub.status_port import ChangeKind, ChangeRow
 from lienthong.store import rows, tables
+from lienthong.store.naming import among, room, spread
 
 log = tables.changes
 ways = tables.deliveries
@@ -39,7 +41,13 @@ def note(
     """Write one change for each of the document's `recipients`; nothing for a status package."""
     if not recipients:
         return
-    transaction = func.txid_current() if connection.dialect.name == "postgresql" else sa.literal(0)
+    values = {"at": at, "kind": kind, "value": value, "detail": detail, "of": document_id}
+    connection.execute(_note(connection.dialect.name, room(len(recipients))), values | spread(recipients))
+
+
+@cache  # building a statement costs more than running it
+def _note(dialect: str, size: int) -> sa.Insert:
+    transaction = func.txid_current() if dialect == "postgresql" else sa.literal(0)
     concerned = (
         select(
             transaction,
@@ -55,16 +63,12 @@ def note(
         .select_from(ways.join(docs, docs.c.id == ways.c.document_id))
         .where(
             ways.c.document_id == sa.bindparam("of"),
-            ways.c.recipient.in_(sa.bindparam("named", expanding=True)),
+            among(ways.c.recipient, size),
             docs.c.kind == PackageKind.DOCUMENT.value,
         )
         .order_by(ways.c.position)
     )
-    names = [c.name for c in log.c if c.name != "serial"]
-    values = {"at": at, "kind": kind, "value": value, "detail": detail}
-    connection.execute(
-        insert(log).from_select(names, concerned), values | {"of": document_id, "named": list(recipients)}
-    )
+    return insert(log).from_select([c.name for c in log.c if c.name != "serial"], concerned)
 
 
 def changes(connection: Connection, agency: str, *, after: str | None, limit: int) -> list[ChangeRow]:

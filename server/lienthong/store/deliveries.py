@@ -24,6 +24,7 @@ from lienthong.hub.rows import DeliveryRow, DocumentRow, EventRow, EvidenceRow, 
 from lienthong.hub.status_port import ChangeKind
 from lienthong.store import changes, events, rows, tables
 from lienthong.store.database import insert_once
+from lienthong.store.naming import among, room, spread
 
 docs = tables.documents
 ways = tables.deliveries
@@ -59,15 +60,14 @@ def shift(
         "error": None,
         "error_detail": None,
     } | values
-    statement = _shift(state, frozenset(changed) - {"new_state"}, named=recipients is not None)
+    named = sorted(set(recipients or ()))
+    statement = _shift(state, frozenset(changed) - {"new_state"}, room(len(named)) if named else None)
     if unchanged is not None:
         now = sa.tuple_(ways.c.recipient, ways.c.state, ways.c.updated_at)
         statement = statement.where(
             now.in_([(row.recipient, row.state, row.updated_at) for row in unchanged])
         )
-    found = connection.execute(
-        statement, changed | {"of": document_id, "named": sorted(set(recipients or ()))}
-    )
+    found = connection.execute(statement, changed | {"of": document_id} | (spread(named) if named else {}))
     moved = [row.recipient for row in sorted(found, key=lambda row: row.position)]
     detail = changed["error_detail"]
     changes.note(connection, document_id, moved, kind=ChangeKind.STATE, value=state, detail=detail, at=at)
@@ -75,11 +75,11 @@ def shift(
 
 
 @cache  # building a statement costs more than running it
-def _shift(state: DeliveryState, changed: frozenset[str], *, named: bool) -> ReturningUpdate[Any]:
+def _shift(state: DeliveryState, changed: frozenset[str], size: int | None) -> ReturningUpdate[Any]:
     values = {name: sa.bindparam(name, type_=ways.c[name].type) for name in sorted(changed)}
     conditions = [ways.c.document_id == sa.bindparam("of"), ways.c.state.in_(sorted(sources(state)))]
-    if named:
-        conditions.append(ways.c.recipient.in_(sa.bindparam("named", expanding=True)))
+    if size is not None:
+        conditions.append(among(ways.c.recipient, size))
     return (
         update(ways)
         .where(*conditions)

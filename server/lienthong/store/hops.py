@@ -26,6 +26,7 @@ from lienthong.errors import Code, Refusal
 from lienthong.hub.rows import Consignment, EventRow, HopRow, Recorded
 from lienthong.store import deliveries, events, rows, tables
 from lienthong.store.database import insert_once
+from lienthong.store.naming import among, room, spread
 
 table = tables.hops
 
@@ -50,7 +51,7 @@ def record_hop(
     """Write the hop once, move its recipients on, put the document into the inbox of `consignment`."""
     named = sorted(set(recipients))
     found = connection.execute(
-        _found(_room(len(named))), {"of": hop.document_id, "asked": RequestState.PENDING} | _spread(named)
+        _found(room(len(named))), {"of": hop.document_id, "asked": RequestState.PENDING} | spread(named)
     ).all()
     if not found and connection.execute(_DOCUMENT, {"id": hop.document_id}).first() is None:
         raise Refusal(Code.NOT_FOUND, field="document_id")
@@ -107,29 +108,11 @@ def _advance(connection: Connection, hop: HopRow, recipients: Sequence[str]) -> 
     """Deliveries that were in transit already now wait behind this node."""
     if recipients:
         values = {"of": hop.document_id, "to": hop.node, "at": hop.received_at}
-        connection.execute(_further(_room(len(recipients))), values | _spread(recipients))
-
-
-# --- statements -------------------------------------------------------------------------------------------
-# Building a statement costs more than running it, so there is one for each power of two of recipients.
-
-
-def _room(number: int) -> int:
-    """The power of two that holds `number` names."""
-    return 1 << max(0, number - 1).bit_length()
-
-
-def _spread(names: Sequence[str]) -> dict[str, str]:
-    """`names` for a statement with that room; the last is repeated, which a list of alternatives does not mind."""
-    return {f"r{n}": names[min(n, len(names) - 1)] if names else "" for n in range(_room(len(names)))}
-
-
-def _named(room: int) -> ColumnElement[bool]:
-    return tables.deliveries.c.recipient.in_([bindparam(f"r{n}", type_=tables.Key) for n in range(room)])
+        connection.execute(_further(room(len(recipients))), values | spread(recipients))
 
 
 @cache
-def _found(room: int) -> Select[Any]:
+def _found(size: int) -> Select[Any]:
     """The deliveries of some recipients, and whether a request about one is open."""
     ways, asked = tables.deliveries, tables.requests
     recalled = (
@@ -143,19 +126,19 @@ def _found(room: int) -> Select[Any]:
     )
     return (
         select(ways.c.id, ways.c.recipient, ways.c.state, recalled)
-        .where(ways.c.document_id == bindparam("of"), _named(room))
+        .where(ways.c.document_id == bindparam("of"), among(ways.c.recipient, size))
         .order_by(ways.c.position)
     )
 
 
 @cache
-def _further(room: int) -> Update:
+def _further(size: int) -> Update:
     ways = tables.deliveries
     return (
         update(ways)
         .where(
             ways.c.document_id == bindparam("of"),
-            _named(room),
+            among(ways.c.recipient, size),
             ways.c.state == literal_column(f"'{DeliveryState.IN_TRANSIT}'", tables.Key),
         )
         .values(node=bindparam("to"), updated_at=bindparam("at", type_=ways.c.updated_at.type))
