@@ -17,9 +17,11 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from lxml import etree
 
@@ -38,13 +40,34 @@ SIGNATURE: Final = f"{{{DSIG}}}Signature"
 _MAX_CERTIFICATES: Final = 6
 #: bytes of one, DER; the agencies' are about 2,000, and what is larger is meant to cost time
 _MAX_CERTIFICATE_BYTES: Final = 16_384
+#: elements of a signature whose structure is remembered; XAdES-B-B has 33
+_USUAL: Final = 64
 
 _ids = etree.XPath(
     "//@*[local-name()='Id' or local-name()='ID' or local-name()='id' or local-name()='iD']",
     smart_strings=False,
 )
-_signatures = etree.XPath("//*[local-name()='Signature']")
 _unseen = etree.XPath("//comment() | //processing-instruction()")
+
+
+class _Text(Enum):
+    """What may stand as text in an element, or behind it."""
+
+    BLANK = 0  #: white space
+    BASE64 = 1
+    FREE = 2
+
+
+#: the elements of a signature in the order of the file: tag, names of attributes, number of children
+_Skeleton = tuple[tuple[str, tuple[str, ...], int], ...]
+#: for each of them: its own text, the text behind it
+_Texts = tuple[tuple[_Text, _Text], ...]
+
+
+class _Node(NamedTuple):
+    tag: str
+    attributes: tuple[str, ...]
+    children: list[_Node]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +147,7 @@ def package_place(root: etree._Element) -> etree._Element:
     """
     if root.tag != _EDXML_ROOT:
         variant = VARIANTS.get(etree.QName(root).namespace or "")
-        detail = variant or f"the root element is {_shown(root)}"
+        detail = variant or f"the root element is {_shown(str(root.tag))}"
         raise Refusal(Code.XML_NOT_EDXML, field="edXML", detail=detail)
     return _only(root, _HEADER, _only(root, _ENVELOPE, root))
 
@@ -154,7 +177,7 @@ def find_signature(root: etree._Element, place: etree._Element, *, last: bool) -
     Raises SIGNATURE_MISSING, SIGNATURE_MULTIPLE (elements named Signature in any namespace count: a reader that
     looks at local names would see two) or SIGNATURE_COVERAGE (it stands elsewhere).
     """
-    found = _elements(_signatures, root)
+    found = list(root.iter("{*}Signature"))
     genuine = [element for element in found if element.tag == SIGNATURE]
     if not genuine:
         detail = "Signature stands outside the XMLDSig namespace" if found else None
@@ -211,33 +234,63 @@ def transforms(reference: etree._Element) -> list[str]:
     return [transform.get("Algorithm", "") for transform in reference[0]]
 
 
-def _check_grammar(element: etree._Element) -> None:
-    name = _name(element)
+def _check_grammar(signature: etree._Element) -> None:
+    """Its structure, which is the same for thousands of signatures, then the texts, which never are."""
+    elements = list(signature.iter())
+    skeleton = tuple((str(e.tag), tuple(map(str, e.keys())), len(e)) for e in elements)
+    texts = _known_texts(skeleton) if len(skeleton) <= _USUAL else _check_structure(skeleton)
+    for element, (own, behind) in zip(elements, texts, strict=True):
+        if own is _Text.BASE64:
+            _check_base64(element.text or "", _name(element))
+        elif own is _Text.BLANK and (element.text or "").strip():
+            raise _uncovered(f"text between the elements of {_name(element)}", _name(element))
+        if behind is _Text.BLANK and (element.tail or "").strip():
+            raise _uncovered("text between the elements of the signature", _name(element))
+
+
+def _check_structure(skeleton: _Skeleton) -> _Texts:
+    """Elements and attributes against `_GRAMMAR`; for each element, what its text and the text behind it may be."""
+    texts: list[tuple[_Text, _Text]] = []
+    _check_node(_nested(iter(skeleton)), _Text.FREE, texts)
+    return tuple(texts)
+
+
+#: a structure that was refused is not remembered, nor is one that nobody writes twice
+_known_texts = lru_cache(maxsize=256)(_check_structure)
+
+
+def _nested(elements: Iterator[tuple[str, tuple[str, ...], int]]) -> _Node:
+    tag, attributes, children = next(elements)
+    return _Node(tag, attributes, [_nested(elements) for _ in range(children)])
+
+
+def _check_node(node: _Node, behind: _Text, texts: list[tuple[_Text, _Text]]) -> None:
+    name = _prefixed(node.tag)
     rule = _GRAMMAR[name]
-    children = [_name(child) for child in element]
-    for attribute in map(str, element.attrib):
+    children = [_prefixed(child.tag) for child in node.children]
+    for attribute in node.attributes:
         if attribute not in rule.attributes:
             raise _uncovered(f"attribute {attribute} of {name} is foreign to the signature", name)
     if not _CHILDREN[name].fullmatch("".join(f"{child} " for child in children)):
         raise _foreign(name, children)
+    own = _Text.BLANK
     if rule.text:
-        if name in _BASE64:
-            _check_base64(element.text or "", name)
-        return
-    if (element.text or "").strip() or any((child.tail or "").strip() for child in element):
-        raise _uncovered(f"text between the elements of {name}", name)
-    for child, child_name in zip(element, children, strict=True):
+        own = _Text.BASE64 if name in _BASE64 else _Text.FREE
+    texts.append((own, behind))
+    for child, child_name in zip(node.children, children, strict=True):
         if child_name == "xades:SignedProperties":
-            _check_properties(child)
+            _check_properties(child, own, texts)
         else:
-            _check_grammar(child)
+            _check_node(child, own, texts)
 
 
-def _check_properties(properties: etree._Element) -> None:
+def _check_properties(node: _Node, behind: _Text, texts: list[tuple[_Text, _Text]]) -> None:
     """SignedProperties are covered by their own Reference; only their namespaces are looked at."""
-    for element in properties.iter():
-        if _name(element).partition(":")[0] not in ("ds", "xades", "xades141"):
-            raise _uncovered(f"{_shown(element)} is foreign to the signature", "SignedProperties")
+    if _prefixed(node.tag).partition(":")[0] not in ("ds", "xades", "xades141"):
+        raise _uncovered(f"{_shown(node.tag)} is foreign to the signature", "SignedProperties")
+    texts.append((_Text.FREE, behind))
+    for child in node.children:
+        _check_properties(child, _Text.FREE, texts)
 
 
 def _check_base64(text: str, name: str) -> None:
@@ -322,8 +375,8 @@ def _local(name: str) -> str:
     return re.split(r"[:}]", name)[-1]
 
 
-def _shown(element: etree._Element) -> str:
-    qualified = etree.QName(element)
+def _shown(tag: str) -> str:
+    qualified = etree.QName(tag)
     return (
         f"{qualified.localname} in namespace {qualified.namespace}"
         if qualified.namespace
