@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
 from lienthong.broker import RabbitBroker
-from tests.contract.broker_suite import CONCURRENCY, BrokerContract
+from lienthong.domain.document import Lane
+from tests.contract.broker_suite import CONCURRENCY, BrokerContract, Seen
 
 
 @pytest.fixture
@@ -19,3 +21,13 @@ async def broker(rabbit_brokers: Callable[..., RabbitBroker]) -> RabbitBroker:
 
 class TestRabbitBroker(BrokerContract):
     pass
+
+
+async def test_a_queue_comes_into_being_with_the_first_message_where_that_is_wanted(
+    rabbit_brokers: Callable[..., RabbitBroker],
+) -> None:
+    broker = rabbit_brokers(on_demand=True)
+    await asyncio.gather(*(broker.publish("H48.77", Lane.NORMAL, b"x") for _ in range(20)))
+    seen = Seen()
+    await broker.consume(["H48.77"], seen)
+    await seen.wait(20)

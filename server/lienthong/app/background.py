@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import structlog
 from lienthong import telemetry
 from lienthong.app.readiness import notify
 from lienthong.app.trust_files import NodeKeys
+from lienthong.domain.agency import Directory
 from lienthong.errors import HubFault
 from lienthong.hub.knowledge import Knowledge
 from lienthong.hub.ports import Broker, Outcome, Retry, Store, TransitDelivery, TransitHandler
@@ -22,6 +24,11 @@ from lienthong.rpc.server import RpcServer
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 2.0  # seconds between looks for new agencies and at the broker
+#: with more agencies than this a queue comes into being when a relay serves its node or the first message goes there:
+#: two quorum queues for each of a nation's agencies would be more than a broker bears
+DECLARED_AHEAD = 2_000
+DECLARED_AT_ONCE = 100  # nodes between two looks at whether the end has come
+MOST_NAMED = 20  # nodes of one line in the log
 GAUGES_EVERY = 15.0  # seconds between two counts of what waits
 
 
@@ -33,16 +40,23 @@ async def declare_nodes(
 ) -> None:
     """Declare every node's queues, those of agencies added later too; run `attach` once the broker is there."""
     declared: set[str] = set()
+    seen: Directory | None = None
     to_attach = list(attach)
     while not ending.is_set():
-        nodes = {agency.code for agency in knowledge.now.directory}
+        directory = knowledge.now.directory
+        fresh = [] if directory is seen else sorted(directory.agencies.keys() - declared)
+        if len(directory) > DECLARED_AHEAD:
+            fresh = []
         try:
-            await broker.declare(
-                sorted(nodes - declared)
-            )  # with nothing new it asks whether the broker is there
-            if fresh := nodes - declared:
-                log.info("broker.declared", nodes=len(fresh))
-            declared |= nodes
+            await broker.declare([])  # asks whether the broker is there
+            for start in range(0, len(fresh), DECLARED_AT_ONCE):
+                if ending.is_set():
+                    return
+                await broker.declare(part := fresh[start : start + DECLARED_AT_ONCE])
+                declared.update(part)
+            if directory is not seen and (fresh or not declared):
+                log.info("broker.declared", nodes=len(fresh), on_demand=len(directory) > DECLARED_AHEAD)
+            seen = directory
             while to_attach:
                 await to_attach[0]()
                 to_attach.pop(0)
@@ -64,13 +78,19 @@ async def serve_nodes(
     """Consume the nodes that are ours to serve, also those that are added later."""
     served: set[str] = set()
     without_key: set[str] = set()
+    ours: set[str] = set()
+    seen: Directory | None = None
+    matches = re.compile("|".join(map(fnmatch.translate, patterns))).match
     while not ending.is_set():
-        codes = (agency.code for agency in knowledge.now.directory)
-        ours = {code for code in codes if any(fnmatch.fnmatchcase(code, pattern) for pattern in patterns)}
-        ready = {code for code in ours if keys.has(code)}
+        directory = knowledge.now.directory
+        if directory is not seen:
+            ours = {code for code in directory.agencies if matches(code)}
+            seen = directory
+        ready = ours & await asyncio.to_thread(keys.nodes)
         if ours - ready != without_key:
             without_key = ours - ready
-            log.warning("relay.keys_missing", nodes=sorted(without_key), note="their documents wait")
+            note = {"note": "their documents wait", "number": len(without_key)}
+            log.warning("relay.keys_missing", nodes=sorted(without_key)[:MOST_NAMED], **note)
         try:
             if fresh := sorted(ready - served):
                 await broker.consume(fresh, handler)

@@ -197,6 +197,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Store, Blobs
         express_concurrency=settings.relay.express_concurrency,
         normal_concurrency=settings.relay.normal_concurrency,
         confirm_seconds=settings.broker.confirm_seconds,
+        on_demand=True,
     )
     stack.push_async_callback(broker.close)
     return store, blobs, broker

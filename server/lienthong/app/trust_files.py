@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -57,16 +58,31 @@ class TrustFiles:
         )
 
 
+SETTLED_NS = (
+    2_000_000_000  # a folder that did not change for so long has no change of the same instant to come
+)
+
+
 class NodeKeys:
     """The relay keys in a folder, each read when it is first needed and again when its file changes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._keys: dict[str, tuple[int, SigningKey]] = {}
+        self._nodes: tuple[int, frozenset[str]] | None = None  # when the folder changed, what it held
 
-    def has(self, node: str) -> bool:
-        """Whether this folder holds the node's key."""
-        return self._path(node).is_file()
+    def nodes(self) -> frozenset[str]:
+        """The nodes whose keys this folder holds; read again only when a file came or went."""
+        try:
+            changed = self._folder.stat().st_mtime_ns
+            if self._nodes is not None and self._nodes[0] == changed:
+                return self._nodes[1]
+            found = frozenset(path.stem for path in self._folder.glob("*.pem"))
+        except OSError:
+            return frozenset()
+        # a file that comes right after this look may leave the folder's time as it is
+        self._nodes = (changed, found) if time.time_ns() - changed > SETTLED_NS else None
+        return found
 
     def key(self, node: str) -> SigningKey:
         """The node's key. Raises `HubFault`: without it the hop is tried again later."""

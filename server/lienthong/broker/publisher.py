@@ -35,6 +35,10 @@ class Unconfirmed(HubFault):
     """The broker took the message and said nothing in the time set. Its queue may have no leader."""
 
 
+class Unroutable(HubFault):
+    """No queue takes messages with this routing key."""
+
+
 class Publisher:
     """Publishing over one link of its own, so that an alarm that blocks it never blocks consuming."""
 
@@ -89,7 +93,7 @@ class Publisher:
                     f"publishing to {routing_key}: no confirm in {self._confirm_seconds:g} s"
                 ) from error
             except PublishError as error:
-                raise HubFault(f"no queue takes messages for {routing_key}") from error
+                raise Unroutable(f"no queue takes messages for {routing_key}") from error
             except DeliveryError as error:
                 raise HubFault(f"RabbitMQ refused a message for {routing_key}") from error
 

@@ -16,7 +16,7 @@ from lienthong.broker.consumer import CONSUME_SECONDS, Intake, Source
 from lienthong.broker.declaration import declare_base, declare_queues
 from lienthong.broker.depths import depths_by_declaration, depths_by_management, rows
 from lienthong.broker.leaderless import ANSWER_SECONDS, Healer
-from lienthong.broker.publisher import Publisher, Unconfirmed
+from lienthong.broker.publisher import Publisher, Unconfirmed, Unroutable
 from lienthong.broker.topology import RETRY_DELAYS, Topology
 from lienthong.domain.document import Lane
 from lienthong.hub.ports import Notification, QueueRow, TransitDelivery, TransitHandler
@@ -35,7 +35,8 @@ class RabbitBroker:
     a call waits for a broker that is away. `confirm_seconds`: after this a publish is taken for lost. `dead_pause`:
     seconds until a dead letter that could not be handled is tried again. `answer_seconds`: a queue under suspicion
     that says nothing for so long, while the broker is well, has no leader and is made anew. `consume_seconds`: a
-    consumer that could not be registered for so long puts its queue under suspicion.
+    consumer that could not be registered for so long puts its queue under suspicion. `on_demand`: the queues of a
+    node that has none are declared when the first message for it is published; else that message is refused.
 
     Links (connections) of a process: control (declarations, questions), publish, and as needed one per lane, one
     for dead letters, one for notifications. An alarm stops only publish.
@@ -55,6 +56,7 @@ class RabbitBroker:
         dead_pause: float = 5.0,
         answer_seconds: float = ANSWER_SECONDS,
         consume_seconds: float = CONSUME_SECONDS,
+        on_demand: bool = False,
     ) -> None:
         self._urls = tuple(urls)
         self._topology = Topology(prefix=prefix, retry_delays=tuple(retry_delays))
@@ -62,6 +64,7 @@ class RabbitBroker:
         self._management_queues = management_url and f"{management_url}/api/queues/{vhost}"
         self._concurrency = {Lane.EXPRESS: express_concurrency, Lane.NORMAL: normal_concurrency}
         self._seconds = connect_seconds
+        self._on_demand = on_demand
         self._dead_pause = dead_pause
         self._consume_seconds = consume_seconds
         self._nodes: dict[str, None] = {}  # in order, without repeats
@@ -103,6 +106,15 @@ class RabbitBroker:
 
     async def publish(self, node: str, lane: Lane, body: bytes) -> None:
         """Return when the message is on disk in the node's queue; `HubFault` when it is not known to be."""
+        try:
+            await self._publish(node, lane, body)
+        except Unroutable:
+            if not self._on_demand:
+                raise
+            await self.declare([node])
+            await self._publish(node, lane, body)
+
+    async def _publish(self, node: str, lane: Lane, body: bytes) -> None:
         with self._suspecting(self._topology.queue(node, lane)):
             await self._publisher.publish(
                 self._topology.transit, self._topology.routing_key(node, lane), body

@@ -106,11 +106,12 @@ def test_trust_files_that_never_were_readable_are_a_fault(tmp_path: Path) -> Non
 def test_node_keys_are_read_when_needed_and_again_when_replaced(tmp_path: Path) -> None:
     authority = Authority.create("a", at=AT)
     keys = NodeKeys(tmp_path)
-    assert not keys.has("H48")
+    assert keys.nodes() == frozenset()
     with pytest.raises(HubFault, match="H48"):
         keys.key("H48")
     path = tmp_path / "H48.pem"
     path.write_bytes(authority.issue("one", at=AT).signing_key.to_pem())
+    assert keys.nodes() == {"H48"}
     first = keys.key("H48")
     assert keys.key("H48") is first
     path.write_bytes(authority.issue("two", at=AT).signing_key.to_pem())
@@ -140,6 +141,18 @@ async def test_nodes_added_later_are_declared_and_attaching_waits_for_the_broker
     assert (attached, broker.declared) == (1, ["A", "B"])
     ending.set()
     await asyncio.wait_for(task, 10)
+
+
+async def test_a_nations_queues_are_left_to_who_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "DECLARED_AHEAD", 2)
+    broker, knowledge, ending = Nodes(), knowing("A", "B", "C"), asyncio.Event()
+    task = asyncio.create_task(
+        declare_nodes(cast("Broker", broker), cast("Knowledge", knowledge), [], ending)
+    )
+    await broker.until(calls=3)
+    ending.set()
+    await asyncio.wait_for(task, 10)
+    assert broker.declared == []
 
 
 async def test_only_matching_nodes_with_a_key_are_served_and_later_keys_are_found(tmp_path: Path) -> None:
