@@ -61,6 +61,11 @@ class Folders:
         """One folder per webhook with the calls it still waits for."""
         return self.root / ".webhooks"
 
+    @property
+    def changes(self) -> Path:
+        """The file that says up to where later changes were told to webhooks."""
+        return self.root / ".changes.json"
+
     @classmethod
     def make(cls, root: Path) -> Folders:
         """Make what is missing. Raises OSError; `Misuse` when a folder lies on another file system."""

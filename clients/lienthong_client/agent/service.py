@@ -17,6 +17,7 @@ import structlog
 from lienthong.errors import Code, Refusal
 from lienthong_client.agent.disk import Disk
 from lienthong_client.agent.folders import Folders
+from lienthong_client.agent.follower import Follower
 from lienthong_client.agent.pace import Pace
 from lienthong_client.agent.receiver import Receiver
 from lienthong_client.agent.sender import Sender
@@ -77,6 +78,15 @@ class Agent:
             status=self.status,
         )
 
+        self.follower = Follower(
+            client=self.client,
+            folders=self.folders,
+            disk=self.disk,
+            pace=self.pace,
+            webhooks=self.webhooks,
+            status=self.status,
+        )
+
     async def run(self, stop: asyncio.Event, *, on_ready: Callable[[], None] = lambda: None) -> None:
         """Work until `stop` is set."""
         self.client.check_keys()
@@ -102,7 +112,14 @@ class Agent:
             ) from error
 
     async def _work(self, stop: asyncio.Event) -> None:
-        loops = [self.sender.run(), self.receiver.run(), self.webhooks.run(), self._heartbeat(), stop.wait()]
+        loops = [
+            self.sender.run(),
+            self.receiver.run(),
+            self.follower.run(),
+            self.webhooks.run(),
+            self._heartbeat(),
+            stop.wait(),
+        ]
         tasks = [asyncio.ensure_future(loop) for loop in loops]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

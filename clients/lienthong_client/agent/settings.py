@@ -43,6 +43,7 @@ class EventKind(StrEnum):
     FAILED = "document.failed"
     RECEIVED = "document.received"
     REFUSED = "delivery.refused"
+    CHANGED = "delivery.changed"
 
 
 class _Section(BaseModel):

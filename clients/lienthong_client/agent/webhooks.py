@@ -88,8 +88,12 @@ class Webhooks:
         for hook in self._hooks:
             (hook.folder / GIVEN_UP).mkdir(parents=True, exist_ok=True)
 
+    def wants(self, kind: EventKind) -> bool:
+        """Whether any webhook does."""
+        return any(kind in hook.settings.events for hook in self._hooks)
+
     def emit(self, kind: EventKind, subject: str, data: dict[str, Any]) -> None:
-        """Write an event down. `subject` (a job or a delivery) and the kind make its id, the same after a crash."""
+        """Write an event down. `subject` (a job, a delivery, a change) and the kind make its lasting id."""
         event_id = f"{kind.value}_{subject}"
         event = {
             "type": kind.value,

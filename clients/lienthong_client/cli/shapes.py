@@ -29,7 +29,7 @@ from lienthong_client.results import (
     RecipientError,
     Tracking,
 )
-from lienthong_client.results_business import Notice
+from lienthong_client.results_business import Change, Notice
 
 Json = dict[str, Any]
 
@@ -97,6 +97,22 @@ def notice(found: Notice) -> Json:
             "delivery_state": found.delivery.state.value,
             "by": summary(found.by),
         },
+    }
+
+
+def change(found: Change) -> Json:
+    """One line of watch."""
+    return {
+        "place": found.place,
+        "at": moment(found.at),
+        "kind": found.kind,
+        "value": found.value,
+        "detail": found.detail,
+        "recipient": found.delivery.recipient,
+        "delivery_id": found.delivery.delivery_id,
+        "state": found.delivery.state.value,
+        "status": found.delivery.status,
+        "document": summary(found.document),
     }
 
 

@@ -50,20 +50,7 @@ async def _follow(client: AgencyClient, after: str | None, output: Output) -> No
 
 def _show(change: Change, output: Output) -> None:
     if output.as_json:
-        output.json(
-            {
-                "place": change.place,
-                "at": shapes.moment(change.at),
-                "kind": change.kind,
-                "value": change.value,
-                "detail": change.detail,
-                "recipient": change.delivery.recipient,
-                "delivery_id": change.delivery.delivery_id,
-                "state": change.delivery.state.value,
-                "status": change.delivery.status,
-                "document": shapes.summary(change.document),
-            }
-        )
+        output.json(shapes.change(change))
         return
     document = change.document
     number = f"{document.code_number}/{document.code_notation}"
