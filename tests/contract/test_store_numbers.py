@@ -9,7 +9,7 @@ import pytest
 
 from lienthong.domain.delivery import DeliveryState
 from lienthong.errors import Code, Refusal
-from lienthong.hub.ports import Store
+from lienthong.hub.ports import NumberTaken, Store
 from lienthong.hub.rows import NewDocument
 from lienthong.store import open_store
 from tests.contract.store_backends import any_store, any_url  # noqa: F401
@@ -126,3 +126,21 @@ async def test_of_two_processes_that_take_the_same_numbers_one_gets_each(url: st
     finally:
         for hub in hubs:
             await hub.close()
+
+
+async def test_a_number_that_is_taken_is_found_in_the_commit_and_nothing_is_written(store: Store) -> None:
+    await store.accept(a_document(**NUMBER))
+    late = a_document(number_is_free=True, **NUMBER)
+    with pytest.raises(NumberTaken):
+        await store.accept(late)
+    assert await store.document(late.id) is None
+    assert (await store.deliveries(late.id), await store.evidence(late.id)) == ([], [])
+    for other in ({"promulgation_date": "2025-12-31"}, {"sender": "H48.77"}, {"code_notation": "UBND-vx"}):
+        new = a_document(number_is_free=True, **NUMBER | other)
+        assert (await store.accept(new)).id == new.id
+
+
+async def test_a_recall_does_not_take_the_number_it_speaks_of(store: Store) -> None:
+    await store.accept(a_document(business_type=1, **NUMBER))
+    new = a_document(number_is_free=True, **NUMBER)
+    assert (await store.accept(new)).id == new.id

@@ -18,6 +18,7 @@ from lienthong.domain.ids import sha256_hex
 from lienthong.domain.request import ENDED
 from lienthong.errors import Code, Refusal
 from lienthong.hub.numbers import refuse_taken
+from lienthong.hub.ports import NumberTaken
 from lienthong.hub.rows import (
     Consignment,
     DeliveryRow,
@@ -32,6 +33,7 @@ from lienthong.hub.rows import (
     NewDocument,
     Position,
     Recorded,
+    accepted_deliveries,
 )
 from lienthong.hub.status_port import ChangeKind
 from lienthong.store.documents import acceptance_event, check_keys
@@ -67,25 +69,14 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
                         Code.DOCUMENT_CONFLICT, field="DocumentId", detail=document.edxml_document_id
                     )
                 return known.row
+        if document.number_is_free and self._number_taken(document):
+            raise NumberTaken(document.identity)
         own = {f.name for f in fields(DocumentRow)} - {"published_at"}
         row = DocumentRow(**{name: getattr(document, name) for name in own}, published_at=None)
         kept = Kept(row)
-        for new in document.deliveries:
+        for new, accepted in zip(document.deliveries, accepted_deliveries(document), strict=True):
             assert new.recipient not in kept.deliveries, "a recipient stands twice"
-            kept.deliveries[new.recipient] = DeliveryRow(
-                id=new.id,
-                document_id=document.id,
-                recipient=new.recipient,
-                state=new.state,
-                error=new.error,
-                error_detail=new.error_detail,
-                status=None,
-                updated_at=document.accepted_at,
-                consigned_at=None,
-                handed_over_at=None,
-                node=document.first_node,
-                expires_at=new.expires_at,
-            )
+            kept.deliveries[new.recipient] = accepted
         kept.evidence.append(
             EvidenceRow(
                 document_id=document.id,
@@ -123,6 +114,13 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
                 raise refuse_taken(
                     row.code_number or "", row.code_notation or "", int((issued or "")[:4]), row.id
                 )
+
+    def _number_taken(self, document: NewDocument) -> bool:
+        def claim(of: NewDocument | DocumentRow) -> tuple[object, ...]:
+            year = (of.promulgation_date or "")[:4]
+            return of.sender, of.code_number, of.code_notation, year, of.business_type
+
+        return any(claim(known.row) == claim(document) for known in self._documents.values())
 
     def _newest(self, keep: Callable[[Kept], bool]) -> list[Kept]:
         found = [known for known in self._documents.values() if keep(known)]

@@ -12,21 +12,28 @@
  6a. what it says or asks about earlier documents    STATUS_ILLEGAL (business.py; judged again in the commit)
  7. payload synced to the blob store, then ONE commit: document, deliveries, evidence, event
 Only then is the signed SubmissionAcceptance given out. Publishing comes after, see `dispatch.py`.
+
+Most packages are new documents that speak of nothing earlier. They take a short cut: the steps that ask the store
+nothing are done in one go, as if nothing stood in the store against them, and the commit checks that (5, 5a). Where
+that does not hold nothing is written, and every step is done in its order: which refusal is given, and what a repeat
+is answered, never depends on the way. Bytes synced before a commit that then refuses them stay behind as a blob.
 """
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from lienthong.domain.deadline import Deadlines
 from lienthong.domain.delivery import DeliveryState
-from lienthong.domain.document import BusinessType, Document, Package, Priority, StatusPackage
+from lienthong.domain.document import BusinessType, Document, Lane, Package, Priority, StatusPackage
 from lienthong.domain.evidence import EvidenceKind, SubmissionAcceptance
 from lienthong.domain.ids import new_id
 from lienthong.edxml.bounds import Limits
 from lienthong.edxml.rules import Finding
+from lienthong.errors import Refusal
 from lienthong.hub.check import Checker
 from lienthong.hub.content import ContentDesk, named_contents
 from lienthong.hub.dispatch import Dispatcher
@@ -34,15 +41,19 @@ from lienthong.hub.failure import Failures
 from lienthong.hub.gate import Gate
 from lienthong.hub.identity import Caller
 from lienthong.hub.inspection import Case, Inspection, Judged, Notes, check_same
-from lienthong.hub.ports import Blobs, Clock, Store
+from lienthong.hub.knowledge import Snapshot
+from lienthong.hub.ports import Blobs, Clock, NumberTaken, Store
 from lienthong.hub.recall import Recalls
-from lienthong.hub.rows import DeliveryRow, DocumentRow, NewDelivery, NewDocument
+from lienthong.hub.rows import DeliveryRow, DocumentRow, NewDelivery, NewDocument, accepted_deliveries
+from lienthong.hub.turns import Turns
 from lienthong.hub.verification import Verification
 from lienthong.routing.plan import Recipient
 from lienthong.signing.keys import SigningKey
 from lienthong.signing.sign import sign_record
 from lienthong.signing.verify import VerifiedDocument
 from lienthong.transit import records
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +65,16 @@ class Submission:
     acceptance: bytes = field(repr=False)  #: the signed SubmissionAcceptance
     repeated: bool  #: these bytes were accepted before
     warnings: tuple[Finding, ...] = ()  #: what the sender should know; the package is carried all the same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looked:
+    """A verified package, and what to write of it if nothing in the store stands against it; None: ask the store."""
+
+    document: VerifiedDocument
+    case: Case
+    new: NewDocument | None
+    warnings: tuple[Finding, ...]  #: that go with `new`
 
 
 class Acceptance:
@@ -85,6 +106,7 @@ class Acceptance:
         self._deadlines = deadlines
         self._key = key
         self._clock = clock
+        self._turns = Turns()
         self._inspection = Inspection(
             store=store, content=content, clock=clock, limits=limits, redirect=redirect
         )
@@ -103,32 +125,53 @@ class Acceptance:
             return await self._submit(caller.require_agency(), data)
 
     async def _submit(self, agency: str, data: bytes) -> Submission:
-        document, snapshot = await self._verification.package(data)  # (1)
+        async def in_turn(work: Callable[[], T]) -> T:
+            return await self._turns.run(Lane.NORMAL, len(data), work)
+
+        looked, _ = await self._verification.run(lambda now: self._look(agency, data, now), by=in_turn)
+        if looked.new is not None:
+            with suppress(Refusal, NumberTaken):  # which refusal is given depends on the steps' order
+                return await self._keep(looked, looked.new, looked.warnings)
+        notes = Notes(stop=True)
+        judged = await self._inspection.run(looked.case, notes)  # (2) to (6a)
+        if judged.earlier is not None:
+            return await self._repeat(judged.earlier, looked.document)
+        new = await in_turn(lambda: self._new_document(looked.document, looked.case.identity, judged))
+        submission = await self._keep(looked, new, tuple(notes.warnings))
+        if not submission.repeated:
+            await self._recalls.follow(new, judged.effects.warnings)
+        return submission
+
+    def _look(self, agency: str, data: bytes, now: Snapshot) -> _Looked:
+        """Verify the package (1), and judge it as far as that needs no store. Raises `Refusal` of (1) alone."""
+        document = self._verification.check_package(data, now)
         case = Case(
             caller=agency,
             sender=document.sender,
             package=document.package,
             root=document.root,
             sha256=document.sha256,
-            directory=snapshot.directory,
+            directory=now.directory,
         )
         notes = Notes(stop=True)
-        judged = await self._inspection.run(case, notes)  # (2) to (6a)
-        if judged.earlier is not None:
-            return await self._repeat(judged.earlier, document)
-        new = await asyncio.to_thread(self._new_document, document, case.identity, judged)
-        await self._blobs.put(document.sha256, data)  # (7)
+        judged = self._inspection.run_offhand(case, notes)
+        new = None if judged is None else self._new_document(document, case.identity, judged, fresh=True)
+        return _Looked(document=document, case=case, new=new, warnings=tuple(notes.warnings))
+
+    async def _keep(self, looked: _Looked, new: NewDocument, warnings: tuple[Finding, ...]) -> Submission:
+        document = looked.document
+        await self._blobs.put(document.sha256, document.data)  # (7)
         row = await self._store.accept(new)
-        if row.id != new.id:  # another upload of the same bytes was quicker
+        if row.id != new.id:  # these bytes were accepted before, or another upload of them was quicker
             return await self._repeat(row, document)
-        self._dispatcher.enqueue(row, new.acceptance, data)
-        await self._recalls.follow(new, judged.effects.warnings)
+        served = tuple(sorted(d.recipient for d in new.deliveries if d.error is None))
+        self._dispatcher.enqueue(row, new.acceptance, served, document.data)
         return Submission(
             document=row,
-            deliveries=await self._store.deliveries(row.id),
+            deliveries=accepted_deliveries(new),
             acceptance=new.acceptance,
             repeated=False,
-            warnings=tuple(notes.warnings),
+            warnings=warnings,
         )
 
     async def _repeat(self, earlier: DocumentRow, document: VerifiedDocument) -> Submission:
@@ -141,7 +184,9 @@ class Acceptance:
             repeated=True,
         )
 
-    def _new_document(self, document: VerifiedDocument, identity: str, judged: Judged) -> NewDocument:
+    def _new_document(
+        self, document: VerifiedDocument, identity: str, judged: Judged, *, fresh: bool = False
+    ) -> NewDocument:
         now = self._clock()
         document_id = new_id()
         acceptance = SubmissionAcceptance(
@@ -171,6 +216,7 @@ class Acceptance:
             contents=named_contents(package),
             status=judged.effects.status,
             requests=judged.effects.requests,
+            number_is_free=fresh,
             **_described(package),
         )
 

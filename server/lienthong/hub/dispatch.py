@@ -28,6 +28,7 @@ DEFAULT_INLINE_LIMIT = 262_144  # bytes of a document that travel in the message
 class _Job:
     document: DocumentRow
     acceptance: bytes
+    recipients: tuple[str, ...]
     data: bytes | None
 
 
@@ -51,11 +52,16 @@ class Dispatcher:
         self._inline_limit = inline_limit
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue(backlog)
 
-    def enqueue(self, document: DocumentRow, acceptance: bytes, data: bytes) -> None:
-        """Publish soon. Never waits and never fails: a full backlog leaves the document to the reconciler."""
+    def enqueue(
+        self, document: DocumentRow, acceptance: bytes, recipients: tuple[str, ...], data: bytes
+    ) -> None:
+        """Publish soon; `recipients` are those the acceptance names.
+
+        Never waits and never fails: a full backlog leaves the document to the reconciler.
+        """
         inline = data if len(data) <= self._inline_limit else None
         try:
-            self._jobs.put_nowait(_Job(document, acceptance, inline))
+            self._jobs.put_nowait(_Job(document, acceptance, recipients, inline))
         except asyncio.QueueFull:
             log.warning("dispatch.backlog_full", document_id=document.id)
 
@@ -72,7 +78,7 @@ class Dispatcher:
         while True:
             job = await self._jobs.get()
             try:
-                await self._publish(job.document, job.acceptance, job.data)
+                await self._publish(job.document, job.acceptance, job.recipients, job.data)
             except HubFault as fault:
                 log.warning("dispatch.not_published", document_id=job.document.id, reason=str(fault))
             finally:
@@ -87,19 +93,21 @@ class Dispatcher:
         accepted = [row for row in evidence if row.kind is EvidenceKind.SUBMISSION_ACCEPTANCE]
         data = await self._blobs.get(document.sha256) if document.size <= self._inline_limit else None
         for row in sorted(accepted, key=lambda row: row.recipient is not None):
-            await self._publish(document, row.xml, data)
+            acceptance = records.read(parse(row.xml))
+            if not isinstance(acceptance, SubmissionAcceptance):
+                raise HubFault(f"document {document.id} has no readable SubmissionAcceptance")
+            await self._publish(document, row.xml, acceptance.recipients, data)
 
-    async def _publish(self, document: DocumentRow, acceptance: bytes, data: bytes | None) -> None:
-        accepted = records.read(parse(acceptance))
-        if not isinstance(accepted, SubmissionAcceptance):
-            raise HubFault(f"document {document.id} has no readable SubmissionAcceptance")
+    async def _publish(
+        self, document: DocumentRow, acceptance: bytes, recipients: tuple[str, ...], data: bytes | None
+    ) -> None:
         message = TransitMessage(
             document_id=document.id,
             document=data,
             blob=None if data is not None else document.sha256,
             acceptance=acceptance,
             hop_records=(),
-            recipients=accepted.recipients,
+            recipients=recipients,
         )
         await self._broker.publish(document.first_node, document.lane, message.encode())
         await self._store.mark_published(document.id, self._clock())

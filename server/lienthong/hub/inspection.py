@@ -23,7 +23,7 @@ from lienthong.edxml.bounds import Limits
 from lienthong.edxml.rules import Finding, check_rules
 from lienthong.errors import Code, Refusal
 from lienthong.hub.business import Business, Effects
-from lienthong.hub.content import ContentDesk
+from lienthong.hub.content import ContentDesk, named_contents
 from lienthong.hub.numbers import check_number
 from lienthong.hub.ports import Clock, Store
 from lienthong.hub.rows import DocumentRow
@@ -206,6 +206,29 @@ class Inspection:
         if files.decides or not notes.stop:  # a submission looks at them only where they can stop it
             notes.pdfs = await files.pdfs(case.package, case.root, beside)
             notes.take("content", files.judge(notes.pdfs))
+
+    def run_offhand(self, case: Case, notes: Notes) -> Judged | None:
+        """The same steps for a new document, as far as they ask the store nothing; None when the store must be asked.
+
+        That is so for what speaks of earlier documents or names files beside it, and whenever anything stands
+        against the package: `run` finds it again, in its order. That the document is new (5) and its number free
+        (5a) is taken for granted here, and checked in the commit.
+        """
+        package = case.package
+        if not isinstance(package, Document) or package.business.type is not BusinessType.NEW:
+            return None
+        if named_contents(package) or self._content.files.decides:
+            return None
+        try:
+            _check_caller(case)
+            self._files(case, notes)
+            notes.take("rules", self._rules(case))
+            _check_open(case.directory, case.caller)
+        except Refusal:
+            return None
+        found = look_up(package, case.sender, case.directory, redirect=self._redirect)
+        judged = Judged(recipients=tuple(found))
+        return judged if judged.accepted else None
 
     async def _recipients(self, case: Case, notes: Notes) -> Judged:
         recipients = look_up(case.package, case.sender, case.directory, redirect=self._redirect)  # (6)

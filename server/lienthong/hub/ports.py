@@ -16,7 +16,7 @@ from typing import Protocol
 from lienthong.domain.agency import Agency, Directory
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane
-from lienthong.errors import Code
+from lienthong.errors import Code, HubFault
 from lienthong.hub.content_port import ContentStore
 from lienthong.hub.directory_port import DirectoryLifeStore
 from lienthong.hub.number_port import NumberStore
@@ -42,6 +42,10 @@ from lienthong.hub.status_port import StatusStore
 Clock = Callable[[], datetime]
 
 
+class NumberTaken(HubFault):
+    """A document judged as if its number were free came upon another one under the number."""
+
+
 class DocumentStore(Protocol):
     """Documents, deliveries, hops and evidence."""
 
@@ -49,7 +53,8 @@ class DocumentStore(Protocol):
         """Write document, deliveries, acceptance evidence and event in one commit.
 
         If `identity` is taken: the same sha256 returns the stored row (nothing changes), another raises
-        `Refusal` DOCUMENT_CONFLICT.
+        `Refusal` DOCUMENT_CONFLICT. With `number_is_free`, raises `NumberTaken` and writes nothing when the sender
+        has another new document (type 0) under its number and notation of its year.
         """
         ...
 

@@ -57,6 +57,7 @@ class NewDocument:
     status: NewStatus | None = None  #: what a status package says of an earlier document
     requests: tuple[NewRequest, ...] = ()  #: what the package asks about earlier documents
     contents: tuple[DocumentContent, ...] = ()  #: external content it names
+    number_is_free: bool = False  #: judged as if its number were free: the commit has to check that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,27 @@ class DeliveryRow:
     expires_at: datetime | None = None  #: when it ends, if it has not ended until then
     receipt_due_at: datetime | None = None  #: when receipt is due; None before the inbox
     status_at: datetime | None = None  #: when the recipient says it reached `status`
+
+
+def accepted_deliveries(document: NewDocument) -> list[DeliveryRow]:
+    """The deliveries as an acceptance writes them."""
+    return [
+        DeliveryRow(
+            id=new.id,
+            document_id=document.id,
+            recipient=new.recipient,
+            state=new.state,
+            error=new.error,
+            error_detail=new.error_detail,
+            status=None,
+            updated_at=document.accepted_at,
+            consigned_at=None,
+            handed_over_at=None,
+            node=document.first_node,
+            expires_at=new.expires_at,
+        )
+        for new in document.deliveries
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

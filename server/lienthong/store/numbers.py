@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from lienthong.domain.document import BusinessType
 from lienthong.domain.request import ENDED
 from lienthong.hub.numbers import refuse_taken
+from lienthong.hub.ports import NumberTaken
 from lienthong.hub.rows import DocumentRow, NewDocument
 from lienthong.store import rows, tables
 
@@ -38,7 +39,8 @@ def take(connection: Connection, document: NewDocument) -> None:
     """Let a document that has just been written have its number.
 
     Raises `Refusal` RULE_VIOLATED when another one has it, and with it undoes the writing: the rule is that of
-    `hub/numbers.py:check_number`.
+    `hub/numbers.py:check_number`. Whoever says that nobody has it (`number_is_free`) is told of any other document
+    under it by `NumberTaken`: even the same one sent again calls for a warning.
     """
     number, issued = document.code_number, document.promulgation_date
     if document.business_type != _NEW or number is None or issued is None:
@@ -46,13 +48,17 @@ def take(connection: Connection, document: NewDocument) -> None:
     notation, year = document.code_notation or "", int(issued[:4])
     if connection.dialect.name == "postgresql":
         connection.execute(_LOCK, {"key": f"{document.sender}|{year}|{number}|{notation}"})
-    own = {
-        "own": document.id,
+    values = _values(document.sender, number, notation, year) | {"own": document.id}
+    if document.number_is_free:
+        if connection.execute(_ANY_OTHER, values).first() is not None:
+            raise NumberTaken(document.identity)
+        return
+    same = {
         "named": document.edxml_document_id,
         "subject": document.subject,
         "issued": issued,
     }
-    taken = connection.execute(_others(), _values(document.sender, number, notation, year) | own).first()
+    taken = connection.execute(_others(), values | same).first()
     if taken is not None:
         raise refuse_taken(number, notation, year, taken.edxml_document_id or taken.id)
 
@@ -73,6 +79,9 @@ def _under() -> sa.ColumnElement[bool]:
         docs.c.code_notation == bindparam("notation"),
         docs.c.business_type == _NEW,
     )
+
+
+_ANY_OTHER = select(docs.c.id).where(_under(), docs.c.id != bindparam("own")).limit(1)
 
 
 @cache  # building a statement costs more than running it

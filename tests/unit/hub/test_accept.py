@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +19,9 @@ from lienthong.domain.ids import sha256_hex
 from lienthong.edxml.bounds import Limits
 from lienthong.edxml.writer import write
 from lienthong.errors import Code, HubFault, Refusal
+from lienthong.hub.accept import Submission
 from lienthong.hub.inspection import identity_of
+from lienthong.hub.knowledge import Snapshot
 from lienthong.hub.rows import DocumentQuery
 from lienthong.signing.sign import sign_package
 from lienthong.signing.verify import VerifiedDocument
@@ -189,6 +193,60 @@ async def test_two_uploads_under_one_id_at_once_leave_one_and_a_conflict(bench: 
     refusals = [answer for answer in answers if isinstance(answer, Refusal)]
     assert [refusal.code for refusal in refusals] == [Code.DOCUMENT_CONFLICT] * 3
     assert await documents(bench) == 1
+
+
+# --- the short cut of new documents -----------------------------------------------------------------------
+
+
+async def test_a_new_document_is_answered_as_it_was_written(bench: Bench) -> None:
+    answer = await bench.submit(COMMUNE, ["H99", DEPARTMENT])
+    assert answer.deliveries == await bench.store.deliveries(answer.document.id)
+    assert answer.document == await bench.store.document(answer.document.id)
+
+
+async def test_a_new_document_asks_the_store_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unexpected(*_: object) -> None:
+        raise AssertionError
+
+    for name in ("find_identity", "numbered", "deliveries", "evidence", "sent", "requests", "claim_contents"):
+        monkeypatch.setattr(bench.store, name, unexpected)
+    assert not (await bench.submit(COMMUNE, [DEPARTMENT])).repeated
+
+
+async def test_a_number_taken_meanwhile_is_found_in_the_commit(bench: Bench) -> None:
+    texts = [
+        bench.world.signed(COMMUNE, [DEPARTMENT], code_number="77", document_id=str(place), subject=subject)
+        for place, subject in enumerate(("Một", "Hai", "Một"))
+    ]
+    caller = bench.caller(COMMUNE)
+    answers = await asyncio.gather(
+        *(bench.hub.submit(caller, text) for text in texts), return_exceptions=True
+    )
+    first, other, again = answers
+    assert isinstance(first, Submission)
+    assert "number-in-year" not in {warning.rule for warning in first.warnings}
+    assert isinstance(other, Refusal)
+    assert (other.code, other.rule) == (Code.RULE_VIOLATED, "number-in-year")
+    assert isinstance(again, Submission)
+    assert "number-in-year" in {warning.rule for warning in again.warnings}
+    assert await documents(bench) == 2
+
+
+async def test_a_big_package_is_not_looked_at_on_the_event_loop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def check(data: bytes, now: Snapshot) -> VerifiedDocument:
+        threads.append(threading.get_ident())
+        return whole(data, now)
+
+    whole = bench.hub._acceptance._verification.check_package
+    monkeypatch.setattr(bench.hub._acceptance._verification, "check_package", check)
+    await bench.submit(COMMUNE, [DEPARTMENT], code_number="1")
+    await bench.submit(COMMUNE, [DEPARTMENT], code_number="2", files={"a.bin": os.urandom(100_000)})
+    small, big = threads
+    assert small == threading.get_ident() != big
 
 
 # --- what makes two packages the same ---------------------------------------------------------------------

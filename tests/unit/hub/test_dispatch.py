@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.dispatch import Dispatcher
 from lienthong.hub.ports import Outcome
 from lienthong.hub.reconcile import Reconciler
+from lienthong.hub.rows import EvidenceRow
 from tests.unit.hub.bench import COMMUNE, DEPARTMENT, PATIENCE, Bench
 
 
@@ -62,7 +64,7 @@ async def test_a_full_backlog_never_holds_a_sender_up(bench: Bench) -> None:
     small = Dispatcher(bench.store, bench.blobs, bench.broker, bench.now, backlog=1)
     sent = await bench.submit(COMMUNE, [DEPARTMENT])
     for _ in range(3):
-        small.enqueue(sent.document, sent.acceptance, b"")
+        small.enqueue(sent.document, sent.acceptance, (DEPARTMENT,), b"")
     stop = asyncio.Event()
     stop.set()
     await small.run(stop)
@@ -79,12 +81,20 @@ async def test_the_end_publishes_what_is_enqueued_and_then_returns(bench: Bench)
     assert len(bench.broker.published) == 5
 
 
-async def test_a_stored_acceptance_of_another_kind_is_our_fault(bench: Bench) -> None:
+async def test_a_stored_acceptance_of_another_kind_is_our_fault(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent = await bench.arrived()
     rows = await bench.store.evidence(sent.document.id)
     consigned = next(row.xml for row in rows if row.kind is EvidenceKind.CONTENT_CONSIGNMENT)
+    kept = [replace(row, xml=consigned) for row in rows if row.kind is EvidenceKind.SUBMISSION_ACCEPTANCE]
+
+    async def evidence(_: str) -> list[EvidenceRow]:
+        return kept
+
+    monkeypatch.setattr(bench.store, "evidence", evidence)
     with pytest.raises(HubFault, match="SubmissionAcceptance"):
-        await bench.dispatcher._publish(sent.document, consigned, b"")
+        await bench.dispatcher.publish_again(sent.document)
 
 
 # --- the reconciler ---------------------------------------------------------------------------------------
