@@ -2,7 +2,7 @@
 # Which system packages does Lienthong need, and are they here? Installs what is missing (Debian, Ubuntu).
 #
 #   scripts/system-packages.sh demo    what running needs: Python's venv, RabbitMQ's program
-#   scripts/system-packages.sh test    what the tests need besides: PostgreSQL, xmlsec1, Java 17
+#   scripts/system-packages.sh test    what the tests need besides: PostgreSQL, xmlsec1, Java 17, SoftHSM
 #
 # Quiet and quick when nothing is missing. Never starts the distribution's own services: Lienthong runs
 # private ones on loopback. Exit code 1, with what to install by hand, where it cannot install.
@@ -28,6 +28,7 @@ has_rabbitmq || missing+=(rabbitmq-server)
 if [ "$1" = test ]; then
     has_postgresql || missing+=(postgresql)
     have xmlsec1 || missing+=(xmlsec1)
+    exists '/usr/lib/softhsm/*.so' || exists '/usr/lib/*/softhsm/*.so' || missing+=(softhsm2)
     { has_java && has_javac; } || missing+=(default-jdk-headless)
 fi
 [ ${#missing[@]} -gt 0 ] || exit 0

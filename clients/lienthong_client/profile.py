@@ -15,10 +15,11 @@ from lienthong.errors import Code, Language, Refusal
 from lienthong.signing.keys import SigningKey
 from lienthong.signing.trust import Revocation, Trust
 from lienthong_client.errors import Misuse
+from lienthong_client.token import open_token
 
 _SECTIONS: dict[str, tuple[str, ...]] = {
     "hub": ("address", "ca", "certificate", "key", "name"),
-    "signing": ("pkcs12", "password", "password_file"),
+    "signing": ("pkcs12", "password", "password_file", "module", "token", "key"),
     "trust": ("agencies", "infrastructure", "crls", "revocation"),
     "sender": ("place", "signer", "position", "competence"),
 }
@@ -69,7 +70,10 @@ class Profile:
     agency: str  #: canonical code
     hub: HubAddress
     pkcs12: Path | None = None
-    password: bytes | None = field(default=None, repr=False)
+    password: bytes | None = field(default=None, repr=False)  #: of the PKCS#12 file; the token's PIN
+    module: Path | None = None  #: the token vendor's PKCS#11 library, where the key is in a token
+    token: str | None = None  #: the token's label, where several are plugged in
+    token_key: str | None = None  #: the key's label, where the token holds several
     agency_anchors: tuple[Path, ...] = ()
     infrastructure_anchors: tuple[Path, ...] = ()
     crls: tuple[Path, ...] = ()
@@ -82,7 +86,12 @@ class Profile:
         return _Reader(Path(path)).profile()
 
     def signing_key(self) -> SigningKey:
-        """The agency's signing key out of its PKCS#12 file."""
+        """The agency's signing key out of its PKCS#12 file or its PKCS#11 token."""
+        if self.module is not None:
+            try:
+                return open_token(self.module, token=self.token, key=self.token_key, pin=self.password)
+            except Refusal as error:
+                raise self.wrong("[signing] module", error.detail or str(error)) from error
         if self.pkcs12 is None:
             raise self.wrong("[signing] pkcs12", "missing: this profile cannot sign")
         data = self.read(self.pkcs12, "[signing] pkcs12")
@@ -150,6 +159,7 @@ class _Reader:
 
     def profile(self) -> Profile:
         self._check_keys()
+        self._check_signing()
         crls = self._files("trust", "crls")
         return Profile(
             path=self.path,
@@ -163,12 +173,19 @@ class _Reader:
             ),
             pkcs12=self._file("signing", "pkcs12") if self._optional("signing", "pkcs12") else None,
             password=self._password(),
+            module=self._file("signing", "module") if self._optional("signing", "module") else None,
+            token=self._optional("signing", "token"),
+            token_key=self._optional("signing", "key"),
             agency_anchors=self._files("trust", "agencies"),
             infrastructure_anchors=self._files("trust", "infrastructure"),
             crls=crls,
             revocation=self._revocation(),
             sender=SenderDefaults(**{key: self._optional("sender", key) for key in _SECTIONS["sender"]}),
         )
+
+    def _check_signing(self) -> None:
+        if self._optional("signing", "pkcs12") and self._optional("signing", "module"):
+            raise self._wrong("signing", "module", "either pkcs12 (a file) or module (a token), not both")
 
     def _check_keys(self) -> None:
         for name, value in self.table.items():
