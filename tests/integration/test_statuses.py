@@ -141,3 +141,26 @@ async def test_the_sender_hears_every_change_as_it_happens_and_goes_on_where_it_
         await anext(watch)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(watch), 0.2)
+
+
+async def test_a_status_without_a_document_id_is_about_the_one_document_that_fits(linkage: Linkage) -> None:
+    sent = await received(linkage)  # 212/UBND-VX of 2026/03/02, as the status names it
+    said = await say(linkage, RECIPIENT, SENDER, "03", None)
+    assert said.warnings == ()
+    assert (await linkage.delivery(sent.document.id, RECIPIENT)).status == "03"
+    (line,) = await linkage.store.statuses(sent.document.id)
+    assert line.package_id == said.document.id
+    assert (await refused(linkage, RECIPIENT, SENDER, "01", None, after=60)).code is Code.STATUS_ILLEGAL
+
+
+async def test_a_status_that_fits_two_documents_or_none_is_carried_with_a_warning(linkage: Linkage) -> None:
+    sent = await received(linkage)
+    again = await linkage.submit(SENDER, [RECIPIENT], document_id="sent once more")  # the same number and day
+    await linkage.receive(RECIPIENT, again.document.id)
+    for status in (
+        await say(linkage, RECIPIENT, SENDER, "03", None),
+        await say(linkage, RECIPIENT, OTHER, "03", None),  # another agency's number
+    ):
+        assert [warning.rule for warning in status.warnings] == ["target-unknown"]
+    for document in (sent.document, again.document):
+        assert (await linkage.delivery(document.id, RECIPIENT)).status is None

@@ -12,7 +12,7 @@ import pytest
 from lienthong.broker.private_node import PrivateNode
 from lienthong.domain.agency import AgencyStatus, DatedChange, Directory
 from lienthong.domain.delivery import DeliveryState
-from lienthong.domain.evidence import ContentConsignmentFailure, EvidenceKind
+from lienthong.domain.evidence import ContentConsignmentFailure, ContentHandoverFailure, EvidenceKind
 from lienthong.edxml.bounds import Limits
 from lienthong.edxml.reader import parse
 from lienthong.errors import Code, Refusal
@@ -60,7 +60,7 @@ async def proof(linkage: Linkage, agency: str, document_id: str) -> Proof:
     """What the agency can prove without the hub."""
     document, items = await linkage.hub.evidence(linkage.caller(agency), document_id)
     trust = RecordTrust(infrastructure=linkage.world.infrastructure_trust, agencies=linkage.world.trust)
-    xmls = [item.xml for item in items if "Failure" not in item.kind]
+    xmls = [item.xml for item in items]
     return verify_evidence(xmls, document_sha256=document.sha256, trust=trust, at=linkage.now())
 
 
@@ -207,4 +207,41 @@ async def test_a_closed_agency_sends_nothing_more_but_what_it_sent_arrives(provi
         await province.submit(DISTRICT, [OTHER], code_number="602")
     assert refused.value.code is Code.NOT_PERMITTED
     await province.relay()
+    await province.receive(OTHER, sent.document.id)
+
+
+async def test_what_lies_in_the_inbox_of_an_agency_that_closes_goes_to_its_one_successor(
+    redirecting: Linkage,
+) -> None:
+    await redirecting.relay()
+    sent = await redirecting.submit("H48.11", [DISTRICT])
+    await redirecting.until(sent.document.id, DISTRICT, DeliveryState.CONSIGNED)
+    await redirecting.begin(DAY)
+    assert await redirecting.parts.closures.settle() == 1
+    _, data = await redirecting.receive(COMMUNE, sent.document.id)
+    assert data == await redirecting.blobs.get(sent.document.sha256)
+    former = await redirecting.delivery(sent.document.id, DISTRICT)
+    assert (former.state, former.error) == (DeliveryState.REFUSED, Code.RECIPIENT_CLOSED)
+    proved = await proof(redirecting, "H48.11", sent.document.id)
+    assert [handover.recipient for handover in proved.handovers] == [COMMUNE]
+    assert [(f.recipient, f.outcome) for f in proved.failures] == [(DISTRICT, DeliveryState.REFUSED)]
+    assert await redirecting.parts.closures.settle() == 0
+
+
+async def test_the_sender_is_told_at_once_what_nobody_will_take_out_of_a_closed_inbox(
+    province: Linkage,
+) -> None:
+    await province.relay()
+    sent = await province.submit(COMMUNE, [OTHER_DISTRICT, OTHER])
+    for recipient in (OTHER_DISTRICT, OTHER):
+        await province.until(sent.document.id, recipient, DeliveryState.CONSIGNED)
+    await province.begin(DAY)
+    assert await province.parts.closures.settle() == 1
+    row = await province.delivery(sent.document.id, OTHER_DISTRICT)
+    assert (row.state, row.error_detail) == (DeliveryState.REFUSED, f"{OTHER_DISTRICT} → {OTHER}, H48.33.03")
+    _, items = await province.hub.evidence(province.caller(COMMUNE), sent.document.id)
+    (failure,) = [i for i in items if i.kind is EvidenceKind.CONTENT_HANDOVER_FAILURE]
+    said = records.read(parse(failure.xml))
+    assert isinstance(said, ContentHandoverFailure)
+    assert said.reason == f"RECIPIENT_CLOSED: {OTHER_DISTRICT} → {OTHER}, H48.33.03"
     await province.receive(OTHER, sent.document.id)
