@@ -140,6 +140,7 @@ class Relay:
         stopped: set[str] = set()
         while True:
             hop = await self._proved(delivery, message, data, stopped)  # (2) to (5)
+            await self._turns.together(delivery.lane)
             recorded = await self._record(hop)  # (6)
             if recorded.hop is not None:
                 break

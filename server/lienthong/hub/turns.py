@@ -4,6 +4,10 @@ Python runs one thread at a time. Handing a few milliseconds of work to another 
 waits for the interpreter's lock, up to 5 ms each, more than the work itself. So short work runs where it is, on the
 event loop: one piece per turn of the loop, express before normal. Between two pieces the loop looks at its
 connections, so a message that comes in meanwhile waits for a few pieces, never for the whole backlog.
+
+What follows is shared: while others still wait for their turn, who had it waits for them (`together`), at most for
+`COMPANY` pieces. Then they go on at once, and what they write is one commit of the store, what they publish one sync
+of the broker. Express waits for nobody, and without a backlog nobody waits.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ T = TypeVar("T")
 
 #: work on a message of at most so many bytes is short: some milliseconds
 SHORT = 65_536
+#: hops that go on together at most: bounds how long the first of them waits
+COMPANY = 8
 
 
 class Turns:
@@ -27,6 +33,7 @@ class Turns:
     def __init__(self) -> None:
         self._busy = False
         self._waiting: dict[Lane, deque[asyncio.Future[None]]] = {Lane.EXPRESS: deque(), Lane.NORMAL: deque()}
+        self._together: list[asyncio.Future[None]] = []
 
     async def run(self, lane: Lane, size: int, work: Callable[[], T]) -> T:
         """The result of `work`, or what it raises. `size`: bytes it looks at."""
@@ -39,6 +46,21 @@ class Turns:
             return work()
         finally:
             asyncio.get_running_loop().call_soon(self._next)
+
+    async def together(self, lane: Lane) -> None:
+        """Return when enough others have had their turn too, or nobody waits for one."""
+        if lane is Lane.EXPRESS or not self._busy or len(self._together) >= COMPANY - 1:
+            self._go_on()
+            return
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._together.append(waiting)
+        await waiting
+
+    def _go_on(self) -> None:
+        waiting, self._together = self._together, []
+        for one in waiting:
+            if not one.done():
+                one.set_result(None)
 
     async def _turn(self, lane: Lane) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -59,3 +81,4 @@ class Turns:
                     turn.set_result(None)
                     return
         self._busy = False
+        self._go_on()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from itertools import pairwise
 
 import pytest
 
 from lienthong.domain.document import Lane
-from lienthong.hub.turns import SHORT, Turns
+from lienthong.hub.turns import COMPANY, SHORT, Turns
 
 NORMAL, EXPRESS = Lane.NORMAL, Lane.EXPRESS
 
@@ -71,3 +72,48 @@ async def test_work_that_raises_and_waiters_that_are_cancelled_hold_nobody_up() 
     await asyncio.wait_for(last, 5)
     assert done == ["last"]
     assert await turns.run(NORMAL, 1, lambda: "free again") == "free again"
+
+
+async def in_company(turns: Turns, lane: Lane, number: int, log: list[str]) -> None:
+    await turns.run(lane, 1, lambda: log.append(f"proved {number}"))
+    await turns.together(lane)
+    log.append(f"went on {number}")
+
+
+async def test_a_backlog_goes_on_in_companies() -> None:
+    turns, log = Turns(), list[str]()
+    number = 2 * COMPANY + 3
+    await asyncio.gather(*(in_company(turns, NORMAL, n, log) for n in range(number)))
+    sizes, proved = [], 0
+    for before, after in pairwise([*log, "proved"]):
+        proved += before.startswith("proved")
+        if before.startswith("went on") and after.startswith("proved"):
+            sizes.append(proved)
+    assert sizes == [COMPANY, COMPANY + COMPANY, number]
+
+
+async def test_alone_and_express_wait_for_nobody() -> None:
+    turns, log = Turns(), list[str]()
+    await asyncio.wait_for(in_company(turns, NORMAL, 1, log), 1)
+    await asyncio.gather(
+        *(in_company(turns, NORMAL, n, log) for n in range(2, 6)), in_company(turns, EXPRESS, 0, log)
+    )
+    assert log.index("went on 0") == log.index("proved 0") + 1
+
+
+async def test_who_fails_or_leaves_keeps_nobody_waiting() -> None:
+    turns, log = Turns(), list[str]()
+
+    def fault() -> None:
+        raise ValueError("no")
+
+    leaving = asyncio.create_task(in_company(turns, NORMAL, 1, log))
+    staying = asyncio.create_task(in_company(turns, NORMAL, 2, log))
+    failing = asyncio.create_task(turns.run(NORMAL, 1, fault))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait_for(staying, 1)
+    with pytest.raises(ValueError, match="no"):
+        await failing
+    assert "went on 2" in log
+    assert "went on 1" not in log
