@@ -44,7 +44,12 @@ log = structlog.get_logger(__name__)
 FILES, BESIDE, RECORD, NOTE = "files", "beside", "record.json", "delivery.json"
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 #: the delivery ended without us: nothing is left to fetch or to acknowledge
-_OVER = frozenset({Code.NOT_FOUND, Code.STATE_ILLEGAL})
+_OVER = frozenset(
+    {
+        Code.NOT_FOUND, Code.STATE_ILLEGAL, Code.DOCUMENT_RECALLED, Code.DOCUMENT_SUPERSEDED,
+        Code.DEADLINE_PASSED,
+    }
+)  # fmt: skip
 _DISBELIEF = Retry(first=60.0, factor=4.0, ceiling=21_600.0)
 
 Json = dict[str, Any]
@@ -139,7 +144,7 @@ class Receiver:
             return AWAY.pause(failures)
         if isinstance(error, Refusal) and error.code in _OVER:
             log.info("delivery.over", delivery_id=delivery, code=error.code.value)
-            await asyncio.to_thread(self._clear, delivery)
+            await asyncio.to_thread(self._let_go, delivery, error)
             return None
         self._status.trouble(f"delivery {delivery}", f"{type(error).__name__}: {error}")
         if isinstance(error, Refusal) and not error.retryable:
@@ -209,6 +214,14 @@ class Receiver:
         self._disk.remove(self._folders.arriving / delivery)
         self._disk.remove(self._folders.refused / f"{delivery}.json")
         self._status.cure(f"delivery {delivery}")
+
+    def _let_go(self, delivery: str, refusal: Refusal) -> None:
+        """It ended. Where its folder is in the inbox already, the office must know that it has no receipt."""
+        stage = self._folders.arriving / delivery
+        placed = (stage / RECORD).exists() and not (stage / FILES).exists()
+        self._clear(delivery)
+        if placed:
+            self._note(delivery, refusal)
 
     def _note(self, delivery: str, refusal: Refusal) -> None:
         path = self._folders.refused / f"{delivery}.json"

@@ -141,6 +141,24 @@ async def test_push_brings_what_waits_and_what_comes_through_cuts(
     assert len(office.names("inbox")) == 3
 
 
+@pytest.mark.parametrize("code", [Code.DOCUMENT_RECALLED, Code.DOCUMENT_SUPERSEDED, Code.DEADLINE_PASSED])
+async def test_what_ends_between_inbox_and_receipt_is_told_to_the_office(
+    office: Office, hub: FakeExchange, now_world: World, code: Code
+) -> None:
+    stored = hub.put(now_world.signed(SENDER, [RECIPIENT]))
+    hub.failures["Acknowledge"] = [Refusal(code, field="delivery_id", detail="Nhầm")]
+    note = f"{stored.deliveries[RECIPIENT]}.json"
+    running = asyncio.ensure_future(office.agent().receiver.run())
+    try:
+        await _until(lambda: note in office.names("refused") and not office.names(".arriving"))
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    told = json.loads((office.root / "refused" / note).read_bytes())
+    assert told["error"]["code"] == code
+    assert len(office.names("inbox")) == 1
+
+
 async def test_delivery_that_is_over_is_let_go(office: Office, hub: FakeExchange, now_world: World) -> None:
     hub.put(now_world.signed(SENDER, [RECIPIENT]))
     hub.failures["Fetch"] = [Refusal(Code.NOT_FOUND, field="delivery_id")]

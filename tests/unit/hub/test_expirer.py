@@ -69,8 +69,15 @@ async def test_a_document_nobody_fetched_ends_as_not_handed_over(bench: Bench) -
     failure = await failure_of(bench, sent.document.id, DEPARTMENT)
     assert isinstance(failure, ContentHandoverFailure)
     assert failure.outcome == "EXPIRED"
-    with pytest.raises(Refusal):
-        await bench.hub.fetch(bench.caller(DEPARTMENT), sent.document.id, offset=0)
+    for answer in (
+        bench.hub.fetch(bench.caller(DEPARTMENT), sent.document.id, offset=0),
+        bench.hub.acknowledge(bench.caller(DEPARTMENT), sent.document.id, bench.handover(sent, DEPARTMENT)),
+    ):
+        with pytest.raises(Refusal) as refused:
+            await answer
+        assert refused.value.code is Code.DEADLINE_PASSED
+        assert refused.value.detail == failure.reason  # which deadline
+        assert "ask the sender to send it again" in refused.value.remedy("en")
 
 
 async def test_a_document_that_comes_after_its_deadline_is_not_put_into_the_inbox(bench: Bench) -> None:
