@@ -25,7 +25,7 @@ from typing import Any, Self, TypeVar
 from lienthong.api.v1 import directory_pb2, exchange_pb2, receipts_pb2
 from lienthong.domain.agency import Agency
 from lienthong.domain.delivery import DeliveryState
-from lienthong.domain.document import Attachment
+from lienthong.domain.document import Attachment, ManifestEntry
 from lienthong.domain.evidence import ContentHandover
 from lienthong.domain.ids import sha256_hex
 from lienthong.edxml.attachments import read_attachments
@@ -285,16 +285,17 @@ class AgencyClient(BusinessCalls):
         A cut download goes on where it ended, in a later run too. Raises `Refusal` ATTACHMENT_MISMATCH, OSError.
         """
         return [
-            await download_content(
-                self._connection,
-                received.delivery_id,
-                entry,
-                folder,
-                retry=self._retry,
-                on_progress=on_progress,
-            )
+            await self.download_named(received.delivery_id, entry, folder, on_progress=on_progress)
             for entry in external_entries(received.package)
         ]
+
+    async def download_named(
+        self, document: str, entry: ManifestEntry, folder: Path, *, on_progress: Progress | None = None
+    ) -> Path:
+        """`download` of one file a document names, by the delivery's or the document's id."""
+        return await download_content(
+            self._connection, document, entry, folder, retry=self._retry, on_progress=on_progress
+        )
 
     async def acknowledge(self, received: Verified) -> Acknowledged:
         """End the delivery with our signed ContentHandover for the bytes that were verified (a `Received`)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import mimetypes
+import shutil
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
@@ -166,6 +167,18 @@ async def download_content(
         part.unlink()
         detail = f"{entry.attachment_name[:80]}: other bytes came than the sender signed for"
         raise Refusal(Code.ATTACHMENT_MISMATCH, field="sha256", detail=detail)
+    return _place(part, folder, name)
+
+
+def copy_content(file: BigFile, entry: ManifestEntry, folder: Path) -> Path:
+    """Our own copy of a named file into `folder`, as a download would leave it. Raises OSError."""
+    content = file.content
+    name = safe_name(entry.attachment_name)
+    folder.mkdir(parents=True, exist_ok=True)
+    if there := _find(folder, name, content):
+        return there
+    part = folder / f".{content.sha256}.part"
+    shutil.copyfile(file.path, part)
     return _place(part, folder, name)
 
 

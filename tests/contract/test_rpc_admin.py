@@ -126,16 +126,19 @@ async def test_a_document_is_shown_with_hops_and_events(running: Running, operat
 async def test_evidence_is_exported_file_by_file_in_chunks(running: Running, operator: Client) -> None:
     data = bytes(range(256)) * 4_000
     document = running.hub.put(data).document
-    files: dict[str, bytes] = {}
-    call = operator.admin.ExportEvidence(pb.ExportEvidenceRequest(document=document.id), timeout=WAIT)
-    async for part in call:
-        assert len(part.chunk) <= FETCH_CHUNK
-        files[part.name] = files.get(part.name, b"") + part.chunk
-    assert files == {
-        "document.edxml": data,
-        "evidence/001-submission-acceptance.xml": b"<SubmissionAcceptance/>",
-        "evidence/002-empty.xml": b"",
-    }
+    beside = {"attachments/001-ban do.pdf": b"ab"}
+    for without, content in ((False, beside), (True, {})):
+        files: dict[str, bytes] = {}
+        request = pb.ExportEvidenceRequest(document=document.id, without_content=without)
+        async for part in operator.admin.ExportEvidence(request, timeout=WAIT):
+            assert len(part.chunk) <= FETCH_CHUNK
+            files[part.name] = files.get(part.name, b"") + part.chunk
+        assert files == {
+            "document.edxml": data,
+            "evidence/001-submission-acceptance.xml": b"<SubmissionAcceptance/>",
+            "evidence/002-empty.xml": b"",
+            **content,
+        }
     missing = operator.admin.ExportEvidence(pb.ExportEvidenceRequest(document="none"), timeout=WAIT)
     assert (await Refused.by(missing.read())).reason == "NOT_FOUND"
 

@@ -91,6 +91,10 @@ class _NoFiles:
     async def reports(self, document: DocumentRow) -> list[FileReport]:
         return []
 
+    async def export(self, caller: Caller, reference: str) -> AsyncIterator[tuple[str, bytes]]:
+        for chunk in (b"a", b"b"):
+            yield "attachments/001-ban do.pdf", chunk
+
 
 class FakeHub(_Failing):
     """Stands in for `lienthong.hub.application.Hub`. Every package goes from its caller to `recipients`."""

@@ -21,7 +21,7 @@ from lienthong.hub.content import ContentLimits, ContentState
 from lienthong.hub.files import PdfPolicy
 from lienthong.signing.sign import sign_package
 from tests.pki.pdf import plain_pdf, sign_pdf
-from tests.services.linkage import Linkage
+from tests.services.linkage import OPERATOR, Linkage
 
 COMMUNE, DEPARTMENT, OTHER = "H48.31.05", "H48.11", "H48.33.02"
 BIG = b"%PDF-1.7\n" + os.urandom(3_000_000)
@@ -174,6 +174,23 @@ async def test_an_agency_has_a_share_of_what_waits_to_be_named(linkage: Linkage)
     big = os.urandom(len(BIG) + 1)
     assert (await refused(upload(linkage, COMMUNE, big))).code is Code.RATE_LIMITED
     assert (await upload(linkage, COMMUNE, offset=1000)).complete, "what was begun may be finished"
+
+
+async def test_an_operators_export_holds_the_content_under_a_name_that_stays_in_its_folder(
+    linkage: Linkage,
+) -> None:
+    await upload(linkage, COMMUNE)
+    sent = await submit(linkage, COMMUNE, DEPARTMENT, name="x" * 300 + "a/b: Quy hoạch.pdf")
+    files: dict[str, bytes] = {}
+    async for name, chunk in linkage.hub.content.export(OPERATOR, sent.document.id):
+        files[name] = files.get(name, b"") + chunk
+    (name,) = files
+    assert name.startswith("attachments/001-xxx")
+    assert name.endswith("a_b_ Quy hoạch.pdf")
+    assert (name.count("/"), files[name] == BIG) == (1, True)
+    assert [n async for n, _ in linkage.hub.content.export(OPERATOR, "unknown")] == []
+    refusal = await refused(anext(linkage.hub.content.export(linkage.caller(COMMUNE), sent.document.id)))
+    assert refusal.code is Code.NOT_PERMITTED
 
 
 async def test_what_was_abandoned_or_never_named_is_collected(linkage: Linkage) -> None:

@@ -27,6 +27,7 @@ from lienthong_client.cli import (
     status,
     submit,
     track,
+    upload,
     verify,
     watch,
 )
@@ -100,7 +101,8 @@ def program(
 
 
 app.command("sign", epilog=fold(sign.EPILOG))(sign.sign)
-app.command("submit", epilog=fold(submit.EPILOG))(submit.submit)
+app.command("submit", cls=ListCommand, epilog=fold(submit.EPILOG))(submit.submit)
+app.command("upload", epilog=fold(upload.EPILOG))(upload.upload)
 app.command("check", epilog=fold(check.EPILOG))(check.check)
 app.command("send", cls=ListCommand, epilog=fold(send.EPILOG))(send.send)
 app.command("inbox", epilog=fold(inbox.EPILOG))(inbox.inbox)
@@ -113,7 +115,7 @@ app.command("status", epilog=fold(status.EPILOG))(status.status)
 app.command("recall", cls=ListCommand, epilog=fold(recall.EPILOG))(recall.recall)
 app.command("watch", epilog=fold(watch.EPILOG))(watch.watch)
 app.command("verify", epilog=fold(verify.EPILOG))(verify.verify)
-app.command("evidence", epilog=fold(evidence.EPILOG))(evidence.evidence)
+app.command("evidence", cls=ListCommand, epilog=fold(evidence.EPILOG))(evidence.evidence)
 app.command("agent", epilog=fold(agent.EPILOG))(agent.agent)
 app.add_typer(agencies.app, name="agencies")
 

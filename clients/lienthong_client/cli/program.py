@@ -83,11 +83,11 @@ class ProgramFault(Refusal):
 
 
 class ListCommand(TyperCommand):
-    """A command whose --to and --attach take several values."""
+    """A command whose --to, --attach and --content take several values."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own, private type
         """Spread the lists, then parse as usual."""
-        return super().parse_args(ctx, spread(args, frozenset({"--to", "--attach"})))
+        return super().parse_args(ctx, spread(args, frozenset({"--to", "--attach", "--content"})))
 
 
 class Program(TyperGroup):

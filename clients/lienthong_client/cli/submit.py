@@ -8,9 +8,12 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from lienthong.edxml.reader import read
+from lienthong_client.carried import find_named
 from lienthong_client.cli import shapes
 from lienthong_client.cli.output import Output, clean, local_time, styled
 from lienthong_client.cli.session import session_of
+from lienthong_client.client import AgencyClient
 from lienthong_client.files import save
 from lienthong_client.results import Accepted
 
@@ -19,6 +22,8 @@ EPILOG = """[b]Examples[/b]
   lienthong-agency submit signed.edxml
 
   lienthong-agency submit signed.edxml --receipt receipt.xml     (keeps the hub's signed acceptance)
+
+  lienthong-agency submit signed.edxml --content maps/ plan.pdf  (sends what the package names of these, resumably)
 
 Submitting the same bytes again is safe: the hub gives its first answer.
 """
@@ -33,12 +38,26 @@ def submit(
         Path | None,
         typer.Option(metavar="FILE", help="Keep the hub's signed acceptance here.", dir_okay=False),
     ] = None,
+    content: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR|FILE…",
+            help="Where the files lie that travel beside the package; found by their bytes, sent first.",
+            exists=True,
+        ),
+    ] = None,
 ) -> None:
     """Give a signed file to the hub and see what became of each recipient."""
     session = session_of(context)
     data = file.read_bytes()
+    beside = find_named(read(data), content) if content else []
+
+    async def work(client: AgencyClient) -> Accepted:
+        await client.upload_all(beside, on_progress=on_progress)
+        return await client.submit(data, on_progress=on_progress)
+
     with session.output.progress("sending") as on_progress:
-        accepted = session.run(lambda client: client.submit(data, on_progress=on_progress))
+        accepted = session.run(work)
     tell(accepted, session.output, receipt)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from rich.text import Text
 from lienthong.domain.evidence import Verdict
 from lienthong.errors import Code, Refusal
 from lienthong.signing.trust import Revocation, Trust
+from lienthong_client.carried import CarriedFile, compare_carried
 from lienthong_client.cli import shapes
 from lienthong_client.cli.fetch import tell_proof
 from lienthong_client.cli.output import Output, clean, holder_of, styled
@@ -29,7 +31,7 @@ EPILOG = """[b]Examples[/b]
 
   lienthong-agency verify signed.edxml
 
-  lienthong-agency verify in/     (a folder written by fetch or evidence)
+  lienthong-agency verify in/     (a folder written by fetch or evidence, with the files in attachments/)
 
   lienthong-agency verify export.zip --anchors agency-ca.pem --anchors hub-ca.pem --at 2026-11-22
 
@@ -69,6 +71,12 @@ def verify(
             help="Judge as of this time (UTC unless it has a zone); now when absent.",
         ),
     ] = None,
+    without_content: Annotated[
+        bool,
+        typer.Option(
+            "--without-content", help="Do not compare attachments/ with what the sender signed for."
+        ),
+    ] = False,
 ) -> None:
     """Verify documents, transit records and evidence, offline."""
     session = session_of(context)
@@ -79,15 +87,23 @@ def verify(
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     found = examine(load(file), trust=trust, at=moment)
-    problem = _problem(found)
-    documents = [one.data for one in found.files if one.kind == DOCUMENT]
+    named = [(one.name, one.data) for one in found.files if one.kind == DOCUMENT]
+    carried = () if without_content else compare_carried(file, named)
+    verdict = _verdict(found, carried)
+    problem = _problem(found) or _misfit(carried)
+    documents = [data for _, data in named]
     pdfs = examine_carried(file, documents, trust=trust.agencies, at=moment)
     if session.output.as_json:
         answer = _shape(file, moment, found, problem, session.output)
-        session.output.json({**answer, "pdfs": shape(pdfs)})
+        contents = [_content_shape(one) for one in carried]
+        answer |= {"verdict": verdict.value, "contents": contents, "pdfs": shape(pdfs)}
+        session.output.json(answer)
     else:
         tell_pdfs(pdfs, session.output)
-        _tell(found, problem, session.output)
+        _tell(found, session.output)
+        for one in carried:
+            _tell_content(one, session.output)
+        _tell_verdict(verdict, problem, session.output)
         if anchors and not crl:
             session.output.note(session.output.words("no_crls"), style="yellow")
     if problem is not None:
@@ -119,6 +135,35 @@ def _problem(found: Examination) -> Refusal | None:
     )
 
 
+def _verdict(found: Examination, carried: Sequence[CarriedFile]) -> Verdict:
+    """The worst of the documents', the records' and the files'."""
+    verdicts = {found.verdict, *(one.verdict for one in carried)}
+    worst = (Verdict.FAILED, Verdict.INDETERMINATE)
+    return next((verdict for verdict in worst if verdict in verdicts), Verdict.PASSED)
+
+
+def _misfit(carried: Sequence[CarriedFile]) -> Refusal | None:
+    """The file with other bytes than its sender signed for; else one that is not there."""
+    for one in sorted(carried, key=lambda one: one.verdict is not Verdict.FAILED):
+        if one.verdict is not Verdict.PASSED:
+            why = "other bytes than the sender signed for" if one.file else "not at hand"
+            detail = f"{one.name[:80]}: {why}"
+            return Refusal(Code.ATTACHMENT_MISMATCH, field=one.file or one.name[:80], detail=detail)
+    return None
+
+
+def _content_shape(one: CarriedFile) -> shapes.Json:
+    return {
+        "document": one.document,
+        "name": one.name,
+        "file": one.file,
+        "sha256": one.sha256,
+        "size": one.size,
+        "external": one.beside,
+        "verdict": one.verdict.value,
+    }
+
+
 def _shape(
     file: Path, at: datetime, found: Examination, problem: Refusal | None, output: Output
 ) -> shapes.Json:
@@ -144,14 +189,27 @@ def _shape(
     }
 
 
-def _tell(found: Examination, problem: Refusal | None, output: Output) -> None:
+def _tell_content(one: CarriedFile, output: Output) -> None:
+    key = {
+        Verdict.PASSED: "content_passed",
+        Verdict.FAILED: "content_failed",
+        Verdict.INDETERMINATE: "content_missing",
+    }[one.verdict]
+    text = output.words(key, file=clean(one.file or one.name))
+    output.show(styled(f"{_MARKS[one.verdict]} ", one.verdict).append(text, style="default not bold"))
+
+
+def _tell(found: Examination, output: Output) -> None:
     words = output.words
     for one in found.files:
         _tell_file(one, output, brief=len(found.files) > 1)
     if found.proof is not None:
         output.show(f"{words('verified')}:")
         tell_proof(found.proof, output)
-    verdict = found.verdict
+
+
+def _tell_verdict(verdict: Verdict, problem: Refusal | None, output: Output) -> None:
+    words = output.words
     output.show(Text(f"{words('verdict')}: ").append(styled(f"{words.state(verdict)} [{verdict}]", verdict)))
     if problem is not None:
         tell_people(problem, output)

@@ -198,9 +198,16 @@ def _evidence(app: typer.Typer) -> None:
         operator: Operator,
         document: DocumentArgument,
         out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder, or a file NAME.zip.")],
+        without_content: Annotated[
+            bool,
+            typer.Option(
+                "--without-content",
+                help="Leave out the files that travel beside the package; they cannot be verified then.",
+            ),
+        ] = False,
     ) -> None:
-        """Write the document and all its signed evidence; `lienthong-agency verify` checks it offline."""
-        request = admin_pb2.ExportEvidenceRequest(document=document)
+        """Write the document, all its signed evidence and its files; `lienthong-agency verify` checks it offline."""
+        request = admin_pb2.ExportEvidenceRequest(document=document, without_content=without_content)
         with Archive.to(out) as archive:
             async for piece in operator.stream(operator.stub.ExportEvidence, request):
                 archive.write(piece.name, piece.chunk)

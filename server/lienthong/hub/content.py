@@ -11,6 +11,7 @@ could then send itself a file it never had. So the bytes come once from each age
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ log = structlog.get_logger(__name__)
 
 _SWEEP_EVERY = 3600.0  # seconds
 _GIB = 1 << 30
+#: not in names of an archive, whatever the system that unpacks it: separators, and what hides the true name
+_FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]')
+_LONGEST_NAME = 60  # characters, at most 240 bytes of UTF-8; the extension is at the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +172,17 @@ class ContentDesk:
     async def reports(self, document: DocumentRow) -> list[FileReport]:
         """Every file of a document, for operators."""
         return await self.files.reports(document, await self._store.contents(document.id))
+
+    async def export(self, caller: Caller, reference: str) -> AsyncIterator[tuple[str, bytes]]:
+        """The external content of a document as (file name, chunk), for an operator's archive. Constant memory."""
+        caller.require_operator()
+        document = await self._store.document(reference)
+        named = [] if document is None else await self._store.contents(document.id)
+        for position, content in enumerate(named, start=1):
+            name = f"attachments/{position:03d}-{_FORBIDDEN.sub('_', content.name)[-_LONGEST_NAME:]}"
+            async with aclosing(_generator(self._contents.stream(content.sha256))) as pieces:
+                async for piece in pieces:
+                    yield name, piece
 
     # --- out --------------------------------------------------------------------------------------------
 

@@ -108,6 +108,11 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
                 for start in range(0, max(len(content), 1), FETCH_CHUNK):
                     chunk = content[start : start + FETCH_CHUNK]
                     yield pb.ExportEvidenceResponse(name=name, chunk=chunk)
+        if request.without_content:
+            return
+        async with closing(self._hub.content.export(caller(), reference)) as files:
+            async for name, content in files:
+                yield pb.ExportEvidenceResponse(name=name, chunk=content)
 
     async def ListAgencies(
         self, request: pb.ListAgenciesRequest, context: Context

@@ -213,10 +213,12 @@ class PdfSignature(_message.Message):
     def __init__(self, field: _Optional[str] = ..., signer: _Optional[str] = ..., organization: _Optional[str] = ..., certificate_sha256: _Optional[str] = ..., signed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., intact: _Optional[bool] = ..., trusted: _Optional[bool] = ..., last: _Optional[bool] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class ExportEvidenceRequest(_message.Message):
-    __slots__ = ("document",)
+    __slots__ = ("document", "without_content")
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_CONTENT_FIELD_NUMBER: _ClassVar[int]
     document: str
-    def __init__(self, document: _Optional[str] = ...) -> None: ...
+    without_content: bool
+    def __init__(self, document: _Optional[str] = ..., without_content: _Optional[bool] = ...) -> None: ...
 
 class ExportEvidenceResponse(_message.Message):
     __slots__ = ("name", "chunk")
