@@ -19,7 +19,7 @@ from bench import documents, fill, profiling, report, yardsticks
 from bench.documents import KB10, MB1
 from bench.machine import COMMUNE, DEPARTMENT, PROVINCE, Machine
 from bench.measures import Findings, Watcher
-from bench.suites import accept, fanout, growth, hops, latency, memory
+from bench.suites import accept, fanout, growth, hops, latency, memory, scale
 from lienthong_client.profile import Profile
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -214,6 +214,29 @@ def _memory(seconds: Annotated[float, typer.Option(help="How long to load.")] = 
             await memory.suite(machine, run.findings, seconds=seconds)
 
     _run("memory", suite)
+
+
+@app.command("scale")
+def _scale(
+    nodes: Annotated[int, typer.Option(help="Nodes that start and idle; 0: leave out.")] = 1_000,
+    idle: Annotated[float, typer.Option(help="Seconds of idling.")] = 60.0,
+    agencies: Annotated[
+        int, typer.Option(help="Agencies of the imported directory; 0: leave out.")
+    ] = 125_000,
+) -> None:
+    """A thousand nodes that start and idle; a nation's directory imported and searched."""
+
+    async def suite(run: Run) -> None:
+        run.findings.settings |= {"scale.nodes": nodes, "scale.agencies": agencies}
+        if nodes:
+            run.say(f"{nodes:,} nodes start and idle")
+            await scale.nodes(run.folder / "nodes", run.findings, number=nodes, idle=idle)
+        if agencies:
+            async with run.machine() as machine:
+                run.say(f"a directory of {agencies:,} agencies")
+                await scale.directory(machine, run.findings, number=agencies, searches=300)
+
+    _run("scale", suite)
 
 
 @app.command("profile")

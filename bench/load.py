@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import grpc
+
 from bench.documents import Signed
 from lienthong_client.channel import Connection
 from lienthong_client.profile import Profile
@@ -90,3 +92,14 @@ class Senders:
                 trust=self._open[document.sender][0].infrastructure_trust(),
                 at=datetime.now(UTC),
             )
+
+
+def operator_channel(state: Path, address: str) -> grpc.aio.Channel:
+    """A connection with the operator's certificate."""
+    folder, trust = state / "operator", state / "trust"
+    credentials = grpc.ssl_channel_credentials(
+        (trust / "transport-ca.pem").read_bytes(),
+        (folder / "tls.key").read_bytes(),
+        (folder / "tls.pem").read_bytes(),
+    )
+    return grpc.aio.secure_channel(address, credentials)

@@ -11,11 +11,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import grpc
-
 from bench import documents
 from bench.documents import KB10
-from bench.load import Senders
+from bench.load import Senders, operator_channel
 from bench.machine import COMMUNE, DEPARTMENT, Machine
 from bench.measures import Findings, quantile
 from lienthong.api.v1 import admin_pb2, admin_pb2_grpc, exchange_pb2
@@ -67,7 +65,7 @@ async def _throughput(machine: Machine, number: int) -> tuple[float, list[str]]:
 async def _calls(machine: Machine, sent: list[str], number: int) -> dict[str, list[float]]:
     """Seconds of each call, one at a time, as one waiting person asks."""
     chance = random.Random(1)
-    async with Senders(machine.state) as senders, _operator(machine) as channel:
+    async with Senders(machine.state) as senders, operator_channel(machine.state, machine.address) as channel:
         admin = admin_pb2_grpc.AdminServiceStub(channel)  # type: ignore[no-untyped-call]
         sender, recipient = senders.connection(COMMUNE).exchange, senders.connection(DEPARTMENT).exchange
 
@@ -95,13 +93,3 @@ async def _timed(call: Callable[[], Awaitable[Any]], number: int) -> list[float]
         await call()
         taken.append(time.perf_counter() - began)
     return taken
-
-
-def _operator(machine: Machine) -> grpc.aio.Channel:
-    folder, trust = machine.state / "operator", machine.state / "trust"
-    credentials = grpc.ssl_channel_credentials(
-        (trust / "transport-ca.pem").read_bytes(),
-        (folder / "tls.key").read_bytes(),
-        (folder / "tls.pem").read_bytes(),
-    )
-    return grpc.aio.secure_channel(machine.address, credentials)

@@ -6,7 +6,6 @@ is searched in milliseconds and ranked exactly, which neither database's text se
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,8 @@ from itertools import chain
 
 from lienthong.domain.agency import Agency, Environment
 
-_WORD = re.compile(r"[^\W_]+")
+
+_KEPT = 0x3000  # characters of Vietnamese and its neighbours; whatever else is sent fills no memory
 
 
 class _Plain(dict[int, str]):
@@ -24,11 +24,25 @@ class _Plain(dict[int, str]):
         plain = "".join(
             c for c in unicodedata.normalize("NFD", chr(character)) if not unicodedata.combining(c)
         )
-        self[character] = folded = plain.casefold()
+        folded = plain.casefold()
+        if character < _KEPT:
+            self[character] = folded
         return folded
 
 
+class _Letters(_Plain):
+    """The same, and a space for what is neither letter nor digit."""
+
+    def __missing__(self, character: int) -> str:
+        folded = _PLAIN[character]
+        plain = "".join(c if c.isalnum() else " " for c in folded)
+        if character < _KEPT:
+            self[character] = plain
+        return plain
+
+
 _PLAIN = _Plain({ord("đ"): "d", ord("Đ"): "d"})  # no combining mark in Unicode, so NFD leaves it
+_LETTERS = _Letters()
 
 
 def fold(text: str) -> str:
@@ -112,4 +126,5 @@ def _order(entry: _Entry) -> tuple[str, str]:
 
 def _words(text: str) -> str:
     """The folded words, each after a space."""
-    return "".join(" " + word for word in _WORD.findall(fold(text)))
+    words = text.translate(_LETTERS).split()
+    return " " + " ".join(words) if words else ""
