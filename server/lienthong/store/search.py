@@ -13,7 +13,6 @@ from itertools import chain
 
 from lienthong.domain.agency import Agency, Environment
 
-
 _KEPT = 0x3000  # characters of Vietnamese and its neighbours; whatever else is sent fills no memory
 
 
