@@ -137,5 +137,5 @@ def test_both_engines_refuse_ecdsa_values_of_another_length(length: int) -> None
 
 
 def test_every_method_and_digest_of_the_policy_is_known_to_the_engine() -> None:
-    assert {method.value for method in POLICY.signature_methods} == engine._RSA.keys() | engine._ECDSA.keys()
+    assert {method.value for method in POLICY.signature_methods} == engine.RSA.keys() | engine.ECDSA.keys()
     assert {digest.value for digest in POLICY.digests} == engine._DIGESTS.keys()

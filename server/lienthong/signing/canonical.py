@@ -101,6 +101,7 @@ def _without_signature(root: etree._Element) -> etree._Element:
     the prefixes that SignedProperties were digested with. The copy is plain memory, without parsing.
     """
     duplicate = copy.deepcopy(root)
-    signature = next(duplicate.iter(SIGNATURE))
-    _remove_sig(signature)  # type: ignore[no-untyped-call]  # keeps the text behind it, which is covered
+    signature = next(duplicate.iter(SIGNATURE), None)
+    if signature is not None:  # None: it is to be signed now
+        _remove_sig(signature)  # type: ignore[no-untyped-call]  # keeps the text behind it, which is covered
     return duplicate

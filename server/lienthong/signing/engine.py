@@ -34,12 +34,12 @@ _DIGESTS: Final = {
 }
 
 
-_RSA: Final = {
+RSA: Final = {
     SignatureMethod.RSA_SHA256.value: hashes.SHA256(),
     SignatureMethod.RSA_SHA384.value: hashes.SHA384(),
     SignatureMethod.RSA_SHA512.value: hashes.SHA512(),
 }
-_ECDSA: Final = {
+ECDSA: Final = {
     SignatureMethod.ECDSA_SHA256.value: ec.ECDSA(hashes.SHA256()),
     SignatureMethod.ECDSA_SHA384.value: ec.ECDSA(hashes.SHA384()),
 }
@@ -68,10 +68,10 @@ def canonical(element: etree._Element) -> bytes:
 
 def _check_value(key: object, method: str, raw: bytes, octets: bytes) -> None:
     try:
-        if isinstance(key, rsa.RSAPublicKey) and method in _RSA:
-            key.verify(raw, octets, padding.PKCS1v15(), _RSA[method])
-        elif isinstance(key, ec.EllipticCurvePublicKey) and method in _ECDSA:
-            key.verify(_der(raw, (key.key_size + 7) // 8), octets, _ECDSA[method])
+        if isinstance(key, rsa.RSAPublicKey) and method in RSA:
+            key.verify(raw, octets, padding.PKCS1v15(), RSA[method])
+        elif isinstance(key, ec.EllipticCurvePublicKey) and method in ECDSA:
+            key.verify(_der(raw, (key.key_size + 7) // 8), octets, ECDSA[method])
         else:
             raise _invalid("SignatureValue", f"{method} is no method for the certificate's key")
     except InvalidSignature as error:

@@ -195,13 +195,7 @@ def find_signature(root: etree._Element, place: etree._Element, *, last: bool) -
 
 def check_shape(root: etree._Element, signature: etree._Element) -> Shape:
     """Everything said in this file's head. Raises SIGNATURE_COVERAGE, or SIGNATURE_ALGORITHM_REFUSED for KeyValue."""
-    if unseen := _elements(_unseen, root):
-        raise _uncovered(
-            f"a comment or processing instruction on line {unseen[0].sourceline}; remove it and sign again"
-        )
-    ids = [str(value).strip() for value in cast("list[str]", _ids(root))]
-    if len(ids) != len(set(ids)):
-        raise _uncovered("an id value stands twice")
+    check_outside(root)
     _check_grammar(signature)
     signed_info, _, key_info = signature[0], signature[1], signature[2]
     document, properties = _sort_references(list(signed_info)[2:])
@@ -216,6 +210,21 @@ def check_shape(root: etree._Element, signature: etree._Element) -> Shape:
         signed_properties=signed,
         certificates=_certificates(key_info[0]),
     )
+
+
+def check_outside(root: etree._Element, *, besides: tuple[str, ...] = ()) -> None:
+    """What must not stand anywhere in the file: comments, instructions, an id twice. Raises SIGNATURE_COVERAGE.
+
+    `besides` are ids that a signature will add.
+    """
+    if unseen := _elements(_unseen, root):
+        raise _uncovered(
+            f"a comment or processing instruction on line {unseen[0].sourceline}; remove it and sign again"
+        )
+    ids = [str(value).strip() for value in cast("list[str]", _ids(root))]
+    ids += besides
+    if len(ids) != len(set(ids)):
+        raise _uncovered("an id value stands twice")
 
 
 def _certificates(x509_data: etree._Element) -> tuple[bytes, ...]:

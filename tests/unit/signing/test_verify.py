@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from lienthong.edxml.bounds import Limits
 from lienthong.edxml.names import EDXML
 from lienthong.edxml.writer import write
 from lienthong.errors import Code, Refusal
-from lienthong.signing.sign import sign_package, sign_record
+from lienthong.signing.sign import _PROPERTIES, _template, sign_package, sign_record
 from lienthong.signing.steps import _moment
 from lienthong.signing.trust import Trust
 from lienthong.signing.verdict import STEPS, Trail
@@ -294,7 +295,10 @@ def test_a_reader_that_sees_another_sender_is_caught(signed: bytes, monkeypatch:
 
 
 def test_signed_properties_that_name_no_certificate_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lienthong.signing.sign._Signer.add_signing_certificate", lambda *_, **__: None)
+    unnaming = re.sub(
+        "<xades:SigningCertificateV2>.*</xades:SigningCertificateV2>", "", _PROPERTIES.canonical
+    )
+    monkeypatch.setattr("lienthong.signing.sign._PROPERTIES", _template(unnaming))
     unnamed = world().signed(SENDER, [RECIPIENT])
     monkeypatch.undo()
     refusal = refusal_of(unnamed)
