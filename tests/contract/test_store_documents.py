@@ -173,8 +173,8 @@ async def test_found_text_is_paged(store: Store) -> None:
 async def test_only_the_first_publication_is_kept(store: Store) -> None:
     document = a_document()
     await store.accept(document)
-    await store.mark_published(document.id, after(5))
-    await store.mark_published(document.id, after(9))
+    await store.mark_published([document.id], after(5))
+    await store.mark_published([document.id], after(9))
     row = await store.document(document.id)
     assert row is not None
     assert row.published_at == after(5)
@@ -184,7 +184,7 @@ async def test_unpublished_documents_come_oldest_first(store: Store) -> None:
     made = [a_document(at=after(n)) for n in (3, 1, 2, 9)]
     for document in made:
         await store.accept(document)
-    await store.mark_published(made[2].id, after(4))
+    await store.mark_published([made[2].id], after(4))
     assert [row.id for row in await store.unpublished(after(9), 10)] == [made[1].id, made[0].id]
     assert [row.id for row in await store.unpublished(after(9), 1)] == [made[1].id]
 
@@ -194,7 +194,7 @@ async def test_stalled_documents_are_published_undelivered_and_long_unchanged(st
     for document in (stuck, young, unpublished, delivered):
         await store.accept(document)
     for document in (stuck, young, delivered):
-        await store.mark_published(document.id, after(2))
+        await store.mark_published([document.id], after(2))
     await consign(store, delivered, "H48.11")
     assert [row.id for row in await store.stalled(after(10), 10)] == [stuck.id]
     await store.touch(stuck.id, after(20))

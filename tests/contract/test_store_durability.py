@@ -248,5 +248,5 @@ async def test_nothing_of_the_database_is_seen_outside(url: str) -> None:
 async def test_a_zoneless_moment_is_a_fault_of_ours(url: str) -> None:
     store = stores.open_store(url)
     with pytest.raises(HubFault):
-        await store.mark_published("x", after(0).replace(tzinfo=None))
+        await store.mark_published(["x"], after(0).replace(tzinfo=None))
     await store.close()

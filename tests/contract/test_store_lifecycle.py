@@ -25,7 +25,7 @@ def failure(document_id: str, recipient: str) -> EvidenceRow:
 async def test_a_forwarded_delivery_ends_and_its_successors_begins_once(store: Store) -> None:
     document = a_document("H48.11", "H48.02")
     await store.accept(document)
-    await store.mark_published(document.id, NOON)
+    await store.mark_published([document.id], NOON)
     (waiting,) = await store.unfinished_for(["H48.11", "H48.99"], limit=10)
     new = NewDelivery(id=new_id(), recipient="H48.14", state=S.ACCEPTED)
     event = an_event("delivery.forwarded", document.id)

@@ -188,7 +188,7 @@ async def use_receipts(store: Store) -> None:
 
 
 async def use_the_rest(store: Store, document: NewDocument) -> None:
-    await store.mark_published(document.id, after(1))
+    await store.mark_published([document.id], after(1))
     await store.unpublished(after(9), 5)
     await store.stalled(after(9), 5)
     await store.touch(document.id, after(2))

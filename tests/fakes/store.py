@@ -193,10 +193,11 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
         )
 
     @may_fail
-    async def mark_published(self, document_id: str, at: datetime) -> None:
-        known = self._documents.get(document_id)
-        if known is not None and known.row.published_at is None:
-            known.row = replace(known.row, published_at=at)
+    async def mark_published(self, document_ids: Sequence[str], at: datetime) -> None:
+        for document_id in document_ids:
+            known = self._documents.get(document_id)
+            if known is not None and known.row.published_at is None:
+                known.row = replace(known.row, published_at=at)
 
     @may_fail
     async def unpublished(self, older_than: datetime, limit: int) -> list[DocumentRow]:

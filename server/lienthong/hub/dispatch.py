@@ -21,6 +21,7 @@ from lienthong.transit.message import TransitMessage
 
 log = structlog.get_logger(__name__)
 
+NOTE_AFTER = 0.02  # seconds in which confirmations are gathered
 DEFAULT_INLINE_LIMIT = 262_144  # bytes of a document that travel in the message itself
 
 
@@ -51,6 +52,8 @@ class Dispatcher:
         self._clock = clock
         self._inline_limit = inline_limit
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue(backlog)
+        self._confirmed: list[str] = []
+        self._noting: asyncio.Task[None] | None = None
 
     def enqueue(
         self, document: DocumentRow, acceptance: bytes, recipients: tuple[str, ...], data: bytes
@@ -73,16 +76,40 @@ class Dispatcher:
             await self._jobs.join()
             for task in tasks:
                 task.cancel()
+            if self._noting is not None:
+                await self._noting
 
     async def _work(self) -> None:
         while True:
             job = await self._jobs.get()
             try:
                 await self._publish(job.document, job.acceptance, job.recipients, job.data)
+                self._note(job.document.id)
             except HubFault as fault:
                 log.warning("dispatch.not_published", document_id=job.document.id, reason=str(fault))
             finally:
                 self._jobs.task_done()
+
+    def _note(self, document_id: str) -> None:
+        """Note the confirmation soon, together with those that come meanwhile: one write for many documents.
+
+        What a crash forgets here is published once more.
+        """
+        self._confirmed.append(document_id)
+        if self._noting is None:
+            self._noting = asyncio.create_task(self._note_all())
+
+    async def _note_all(self) -> None:
+        try:
+            while self._confirmed:
+                await asyncio.sleep(NOTE_AFTER)
+                ids, self._confirmed = self._confirmed, []
+                try:
+                    await self._store.mark_published(ids, self._clock())
+                except HubFault as fault:
+                    log.warning("dispatch.not_noted", documents=len(ids), reason=str(fault))
+        finally:
+            self._noting = None
 
     async def publish_again(self, document: DocumentRow) -> None:
         """Publish a stored document from its first node. Raises `HubFault` when it is not confirmed.
@@ -97,6 +124,8 @@ class Dispatcher:
             if not isinstance(acceptance, SubmissionAcceptance):
                 raise HubFault(f"document {document.id} has no readable SubmissionAcceptance")
             await self._publish(document, row.xml, acceptance.recipients, data)
+        if accepted:
+            await self._store.mark_published([document.id], self._clock())
 
     async def _publish(
         self, document: DocumentRow, acceptance: bytes, recipients: tuple[str, ...], data: bytes | None
@@ -110,4 +139,3 @@ class Dispatcher:
             recipients=recipients,
         )
         await self._broker.publish(document.first_node, document.lane, message.encode())
-        await self._store.mark_published(document.id, self._clock())

@@ -86,8 +86,8 @@ class DocumentStore(Protocol):
         """SubmissionAcceptance, ContentConsignment and ContentHandover rows in order of time (hops apart)."""
         ...
 
-    async def mark_published(self, document_id: str, at: datetime) -> None:
-        """Note the first confirmation; later ones change nothing."""
+    async def mark_published(self, document_ids: Sequence[str], at: datetime) -> None:
+        """Note the first confirmation of each; later ones change nothing."""
         ...
 
     async def unpublished(self, older_than: datetime, limit: int) -> list[DocumentRow]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -107,13 +108,14 @@ def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, An
 
     Safe between processes: the database decides who is first, the others wait for it and then read its row.
     """
-    statement = _insert_once(connection.dialect.name, table, keys)
+    statement = insert_unless(connection.dialect.name, table, *keys)
     # without the option SQLAlchemy forgets the count of an INSERT when the driver closes its cursor
     return connection.execute(statement, values, execution_options={"preserve_rowcount": True}).rowcount > 0
 
 
 @cache  # building a statement costs more than running it
-def _insert_once(dialect_name: str, table: sa.Table, keys: tuple[str, ...]) -> sa.Insert:
+def insert_unless(dialect_name: str, table: sa.Table, *keys: str) -> sa.Insert:
+    """The statement of `insert_once`."""
     dialect = postgresql if dialect_name == "postgresql" else sqlite
     statement: sa.Insert = dialect.insert(table).on_conflict_do_nothing(index_elements=keys or None)
     return statement
@@ -130,9 +132,12 @@ def _turns(engine: sa.Engine) -> Callable[[], AbstractContextManager[None]]:
 
     @contextmanager
     def turn() -> Iterator[None]:
-        with Path(f"{engine.url.database}-turn").open("ab") as file:
+        file = os.open(f"{engine.url.database}-turn", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(file)  # lets go of the lock
 
     return turn
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,40 +14,66 @@ from lienthong.domain.evidence import EvidenceKind
 from lienthong.errors import Code, Refusal
 from lienthong.hub.rows import DocumentRow, EventRow, EvidenceRow, NewDocument
 from lienthong.store import business, contents, events, numbers, rows, tables
-from lienthong.store.database import insert_once
+from lienthong.store.database import insert_unless
+from lienthong.store.prepared import Prepared
 from lienthong.store.search import fold
 
 LONGEST_KEY = 500  #: characters of an indexed text; PostgreSQL refuses index entries over 2,704 bytes
 
 docs = tables.documents
 
-_INSERT_DELIVERY = insert(tables.deliveries)
-_INSERT_EVIDENCE = insert(tables.evidence)
+_OWN = tuple(c.name for c in rows.DOCUMENT if c.name != "published_at")
+_INSERT = Prepared(lambda name: insert_unless(name, docs, "identity"), columns=(*_OWN, "folded"))
+_INSERT_DELIVERY = Prepared(
+    lambda _: insert(tables.deliveries),
+    columns=(
+        "id",
+        "document_id",
+        "position",
+        "recipient",
+        "state",
+        "error",
+        "error_detail",
+        "expires_at",
+        "updated_at",
+        "node",
+        "lane",
+        "accepted_at",
+    ),
+)
+_INSERT_EVIDENCE = Prepared(
+    lambda _: insert(tables.evidence), columns=("document_id", "kind", "recipient", "at", "xml")
+)
+_PUBLISHED = Prepared(
+    lambda _: (
+        update(docs)
+        .where(docs.c.id == sa.bindparam("of"), docs.c.published_at.is_(None))
+        .values(published_at=sa.bindparam("now", type_=docs.c.published_at.type))
+    )
+)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def accept(connection: Connection, document: NewDocument) -> DocumentRow:
     """Write document, deliveries, acceptance evidence and event, or find the earlier acceptance."""
     check_keys(document)
-    own = {c.name for c in rows.DOCUMENT} - {"published_at"}
-    values: dict[str, Any] = {name: getattr(document, name) for name in own}
+    values: dict[str, Any] = {name: getattr(document, name) for name in _OWN}
     values["folded"] = fold(f"{document.code_number or ''}/{document.code_notation or ''} {document.subject}")
-    if not insert_once(connection, docs, values, "identity"):
+    if not _INSERT.run(connection, values).rowcount:
         earlier = _identity(connection, document.identity)
         if earlier is None or earlier.sha256 != document.sha256:
             raise Refusal(Code.DOCUMENT_CONFLICT, field="DocumentId", detail=document.edxml_document_id)
         return earlier
     if document.deliveries:
-        connection.execute(
-            _INSERT_DELIVERY,
-            [_delivery(document, place) for place in range(len(document.deliveries))],
+        _INSERT_DELIVERY.run_many(
+            connection, [_delivery(document, place) for place in range(len(document.deliveries))]
         )
-    connection.execute(_INSERT_EVIDENCE, _evidence(document))
+    _INSERT_EVIDENCE.run_many(connection, _evidence(document))
     numbers.take(connection, document)
     contents.name(connection, document)
     events.append(connection, acceptance_event(document))
     business.apply(connection, document)
-    return DocumentRow(**{name: values[name] for name in own}, published_at=None)
+    return DocumentRow(**{name: values[name] for name in _OWN}, published_at=None)
 
 
 def _evidence(document: NewDocument) -> list[dict[str, Any]]:
@@ -141,11 +168,9 @@ def evidence(connection: Connection, document_id: str) -> list[EvidenceRow]:
     return sorted(found, key=lambda e: (e.at, e.kind, e.recipient or ""))
 
 
-def mark_published(connection: Connection, document_id: str, at: datetime) -> None:
-    """Keep the moment of the first confirmation; later ones change nothing."""
-    connection.execute(
-        update(docs).where(docs.c.id == document_id, docs.c.published_at.is_(None)).values(published_at=at)
-    )
+def mark_published(connection: Connection, document_ids: Sequence[str], at: datetime) -> None:
+    """Keep the moment of the first confirmation of each; later ones change nothing."""
+    _PUBLISHED.run_many(connection, [{"of": document_id, "now": at} for document_id in document_ids])
 
 
 def unpublished(connection: Connection, older_than: datetime, limit: int) -> list[DocumentRow]:

@@ -6,16 +6,17 @@ from sqlalchemy import Connection, insert, select
 
 from lienthong.hub.rows import EventRow
 from lienthong.store import rows, tables
+from lienthong.store.prepared import Prepared
 
 log = tables.events
 
-_INSERT = insert(log)
+_INSERT = Prepared(lambda _: insert(log), columns=("at", "actor", "kind", "document_id", "subject", "detail"))
 
 
 def append(connection: Connection, event: EventRow) -> None:
     """Add one line."""
-    connection.execute(
-        _INSERT,
+    _INSERT.run(
+        connection,
         {
             "at": event.at,
             "actor": event.actor,

@@ -18,6 +18,7 @@ from lienthong.hub.numbers import refuse_taken
 from lienthong.hub.ports import NumberTaken
 from lienthong.hub.rows import DocumentRow, NewDocument
 from lienthong.store import rows, tables
+from lienthong.store.prepared import Prepared
 
 docs = tables.documents
 _NEW = int(BusinessType.NEW)
@@ -50,7 +51,7 @@ def take(connection: Connection, document: NewDocument) -> None:
         connection.execute(_LOCK, {"key": f"{document.sender}|{year}|{number}|{notation}"})
     values = _values(document.sender, number, notation, year) | {"own": document.id}
     if document.number_is_free:
-        if connection.execute(_ANY_OTHER, values).first() is not None:
+        if _ANY_OTHER.run(connection, values).fetchone() is not None:
             raise NumberTaken(document.identity)
         return
     same = {
@@ -81,7 +82,7 @@ def _under() -> sa.ColumnElement[bool]:
     )
 
 
-_ANY_OTHER = select(docs.c.id).where(_under(), docs.c.id != bindparam("own")).limit(1)
+_ANY_OTHER = Prepared(lambda _: select(docs.c.id).where(_under(), docs.c.id != bindparam("own")).limit(1))
 
 
 @cache  # building a statement costs more than running it

@@ -119,8 +119,8 @@ class SqlStore:
     async def evidence(self, document_id: str) -> list[EvidenceRow]:  # noqa: D102
         return await self._db.read(documents.evidence, document_id)
 
-    async def mark_published(self, document_id: str, at: datetime) -> None:  # noqa: D102
-        await self._db.write(documents.mark_published, document_id, at)
+    async def mark_published(self, document_ids: Sequence[str], at: datetime) -> None:  # noqa: D102
+        await self._db.write(documents.mark_published, document_ids, at)
 
     async def unpublished(self, older_than: datetime, limit: int) -> list[DocumentRow]:  # noqa: D102
         return await self._db.read(documents.unpublished, older_than, limit)

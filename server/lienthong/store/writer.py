@@ -9,6 +9,7 @@ When the commit fails, or the database rolls everything back by itself (disk ful
 from __future__ import annotations
 
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -20,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from lienthong.errors import HubFault, LienthongError
+from lienthong.store.prepared import say
 
 BATCH = 64  #: writes per commit at most: bounds how long the first of them waits
 ATTEMPTS = 5  #: tries of a write that another process's transaction made impossible
@@ -120,29 +122,39 @@ class Writer:
     def _attempt(connection: sa.Connection, job: _Job) -> None:
         job.attempts += 1
         job.error = None
-        savepoint = connection.begin_nested()
+        say(connection, "SAVEPOINT one_write")
         try:
             job.result = job.work(connection)
-            savepoint.commit()
+            say(connection, "RELEASE SAVEPOINT one_write")
         except Exception as error:  # noqa: BLE001 - kept for the caller; the other writes go on
             job.error = error
-            savepoint.rollback()  # raises when the whole transaction is gone: then the batch fails
+            # raises when the whole transaction is gone: then the batch fails
+            say(connection, "ROLLBACK TO SAVEPOINT one_write")
+            say(connection, "RELEASE SAVEPOINT one_write")
 
 
 def _may_try_again(job: _Job) -> bool:
     return (
         job.attempts < ATTEMPTS
-        and isinstance(job.error, DBAPIError)
-        and getattr(job.error.orig, "sqlstate", None) in _TRY_AGAIN
+        and job.error is not None
+        and getattr(_origin(job.error), "sqlstate", None) in _TRY_AGAIN
     )
+
+
+def _origin(error: BaseException) -> BaseException:
+    """The driver's own error."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
 
 
 def as_fault(error: BaseException) -> BaseException:
     """What callers may see: our own errors as they are, everything of the database as `HubFault`."""
     if isinstance(error, LienthongError):
         return error
-    origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    kind = "the database failed" if isinstance(error, SQLAlchemyError) else "the store failed"
+    origin = _origin(error)
+    theirs = (
+        isinstance(error, SQLAlchemyError) or hasattr(origin, "sqlstate") or isinstance(origin, sqlite3.Error)
+    )
+    kind = "the database failed" if theirs else "the store failed"
     fault = HubFault(f"{kind}: {type(origin).__name__}")
     fault.__cause__ = error  # for the log; the public text holds no SQL
     return fault

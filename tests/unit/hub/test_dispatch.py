@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -58,6 +60,22 @@ async def test_a_confirm_that_could_not_be_noted_is_published_twice_and_arrives_
     assert await bench.reconciler.reconcile() == 1
     assert await bench.hop(COMMUNE) is Outcome.DONE
     assert len(await bench.store.hops(sent.document.id)) == 1
+
+
+async def test_confirmations_are_noted_together(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[list[str]] = []
+    mark = bench.store.mark_published
+
+    async def counted(ids: Sequence[str], at: datetime) -> None:
+        writes.append(list(ids))
+        await mark(ids, at)
+
+    monkeypatch.setattr(bench.store, "mark_published", counted)
+    sent = [await bench.submit(COMMUNE, [DEPARTMENT], code_number=str(number)) for number in range(9)]
+    await bench.dispatch()
+    (ids,) = writes
+    assert sorted(ids) == sorted(one.document.id for one in sent)
+    assert all([await published(bench, document_id) for document_id in ids])
 
 
 async def test_a_full_backlog_never_holds_a_sender_up(bench: Bench) -> None:
