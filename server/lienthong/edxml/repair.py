@@ -17,7 +17,6 @@ see it, and signing should not lose it in silence.
 
 from __future__ import annotations
 
-import binascii
 import re
 from typing import Final
 
@@ -113,7 +112,7 @@ def _child(out: Layout, element: etree._Element, name: str, path: str) -> None:
         if name in _STRUCTURE or not _is_void(element, path):
             _block(out, element, path)
     elif name == "ContentTransferEncoded":
-        out.leaf(name, _wrapped(element), _attributes(element, path))
+        out.content(_wrapped(element), _attributes(element, path))
     elif name not in _TYPED or says_something(element) or element.attrib:
         out.leaf(name, _value(element, name, path), _attributes(element, path))
 
@@ -148,15 +147,13 @@ def _is_void(element: etree._Element, path: str) -> bool:
     return True
 
 
-def _wrapped(element: etree._Element) -> str:
-    """The base64 of a zip-wrapped file, wrapped now if it was not."""
+def _wrapped(element: etree._Element) -> bytes:
+    """A zip-wrapped file, wrapped now if it was not."""
     parent = element.getparent()
     path = "AttachmentEncoded/Attachment"
     name = (Block(parent, path).text("AttachmentName") if parent is not None else None) or ""
     data = decode_content(element, f"{path}/ContentTransferEncoded")
-    if find_wrapping(data, name, path) is None:
-        data = wrap(data, name)
-    return binascii.b2a_base64(data, newline=False).decode("ascii")
+    return data if find_wrapping(data, name, path) is not None else wrap(data, name)
 
 
 def _verbatim(element: etree._Element) -> str:

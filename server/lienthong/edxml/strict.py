@@ -7,6 +7,8 @@ with the prefix `edXML`. So the text is written here and not by an XML library.
 
 from __future__ import annotations
 
+import binascii
+import io
 import re
 from typing import Final
 
@@ -17,14 +19,16 @@ from lienthong.errors import Code, Refusal
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _ATTRIBUTE: Final = _TEXT | str.maketrans({'"': "&quot;", "\t": "&#9;", "\n": "&#10;"})
+_PIECE: Final = 3 << 18  # bytes of a file encoded at once: base64 takes them by threes
 _DECLARATION: Final = f' xmlns:edXML="{EDXML}"'
 
 
 class Layout:
-    """Collects strict edXML, two blanks per level. `open`/`close` for blocks, `leaf` for values."""
+    """Collects strict edXML, two blanks per level: `open` and `close` blocks, `leaf` a value, `content` a file."""
 
     def __init__(self) -> None:
-        self._out: list[str] = ['<?xml version="1.0" encoding="UTF-8"?>\n']
+        self._out = io.BytesIO()
+        self._write('<?xml version="1.0" encoding="UTF-8"?>\n')
         self._open: list[tuple[str, str]] = []
 
     def open(self, name: str, attributes: str = "") -> None:
@@ -34,27 +38,34 @@ class Layout:
             attributes = f' xmlns="{EDXML}"' + attributes
         elif name == "edXMLEnvelope":
             attributes = _DECLARATION + attributes
-        self._out.append(f"{self._indent()}<{prefixed}{attributes}>\n")
+        self._write(f"{self._indent()}<{prefixed}{attributes}>\n")
         self._open.append((name, prefixed))
 
     def close(self) -> None:
         """End the latest block."""
         _, prefixed = self._open.pop()
-        self._out.append(f"{self._indent()}</{prefixed}>\n")
+        self._write(f"{self._indent()}</{prefixed}>\n")
 
     def leaf(self, name: str, text: str | None, attributes: str = "") -> None:
         """A value; nothing when `text` is None. SCHEMA_INVALID for characters XML cannot carry."""
         if text is None:
             return
         prefixed = self._prefixed(name)
-        if name == "ContentTransferEncoded":
-            attributes = _DECLARATION + attributes
         escaped = escape(normalise(text), self.path(name))
-        self._out.append(f"{self._indent()}<{prefixed}{attributes}>{escaped}</{prefixed}>\n")
+        self._write(f"{self._indent()}<{prefixed}{attributes}>{escaped}</{prefixed}>\n")
+
+    def content(self, data: bytes, attributes: str = "") -> None:
+        """ContentTransferEncoded: `data` in base64, piece by piece, because it may be nearly all of a big package."""
+        prefixed = self._prefixed("ContentTransferEncoded")
+        self._write(f"{self._indent()}<{prefixed}{_DECLARATION}{attributes}>")
+        view = memoryview(data)
+        for begin in range(0, len(view), _PIECE):
+            self._out.write(binascii.b2a_base64(view[begin : begin + _PIECE], newline=False))
+        self._write(f"</{prefixed}>\n")
 
     def foreign(self, markup: str) -> None:
         """An element of another namespace, as markup that declares all it needs."""
-        self._out.append(f"{self._indent()}{markup}\n")
+        self._write(f"{self._indent()}{markup}\n")
 
     def path(self, name: str) -> str:
         """Where a value would stand, from MessageHeader or its like on."""
@@ -62,7 +73,10 @@ class Layout:
 
     def data(self) -> bytes:
         """The file."""
-        return "".join(self._out).encode()
+        return self._out.getvalue()  # hands out its buffer without a copy
+
+    def _write(self, text: str) -> None:
+        self._out.write(text.encode())
 
     def _indent(self) -> str:
         return "  " * len(self._open)

@@ -6,7 +6,6 @@ empty is left out, the Bussiness block of a new document is written out. The sam
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
@@ -231,16 +230,13 @@ def _attachments(out: Layout, attachments: Iterable[Attachment]) -> None:
         if not opened:
             out.open("AttachmentEncoded")
             opened = True
-        packed = wrap(attachment.content, attachment.attachment_name)
-        _block(
-            out,
-            "Attachment",
-            ContentId=attachment.content_id,
-            AttachmentName=attachment.attachment_name,
-            Description=attachment.description,
-            ContentType=attachment.content_type or "application/zip",
-            ContentTransferEncoded=binascii.b2a_base64(packed, newline=False).decode("ascii"),
-        )
+        out.open("Attachment")
+        out.leaf("ContentId", attachment.content_id)
+        out.leaf("AttachmentName", attachment.attachment_name)
+        out.leaf("Description", attachment.description)
+        out.leaf("ContentType", attachment.content_type or "application/zip")
+        out.content(wrap(attachment.content, attachment.attachment_name))
+        out.close()
     if opened:
         out.close()
 
