@@ -19,7 +19,7 @@ from bench import documents, fill, profiling, report, yardsticks
 from bench.documents import KB10, MB1
 from bench.machine import COMMUNE, DEPARTMENT, PROVINCE, Machine
 from bench.measures import Findings, Watcher
-from bench.suites import accept, fanout, growth, hops, latency, memory, scale
+from bench.suites import accept, fanout, growth, hops, latency, memory, memory_files, scale
 from lienthong_client.profile import Profile
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -214,6 +214,22 @@ def _memory(seconds: Annotated[float, typer.Option(help="How long to load.")] = 
             await memory.suite(machine, run.findings, seconds=seconds)
 
     _run("memory", suite)
+
+
+@app.command("memory-files")
+def _memory_files(
+    mebibytes: Annotated[int, typer.Option(help="Size of the file beside its package.")] = 1024,
+) -> None:
+    """Memory that packages near the limit take, and a file beside its package."""
+
+    async def suite(run: Run) -> None:
+        async with run.machine() as machine:
+            run.say("packages near the limit")
+            await memory_files.packages(machine, run.findings)
+            run.say(f"a file of {mebibytes} MiB beside its package")
+            await memory_files.beside(machine, run.findings, mebibytes=mebibytes)
+
+    _run("memory-files", suite)
 
 
 @app.command("scale")
