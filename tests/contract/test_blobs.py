@@ -16,18 +16,21 @@ from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.ports import Blobs
 from tests.fakes.blobs import FakeBlobs
+from tests.services.s3 import S3, s3_url
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
 SHA = sha256_hex(DATA)
 
 
-@pytest.fixture(params=["fake", "folder", "bucket"])
+@pytest.fixture(params=["fake", "folder", "bucket", *S3])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
     match request.param:
         case "fake":
             return FakeBlobs()
         case "folder":
             return open_blobs((tmp_path / "kho văn bản").as_uri())
+        case "s3":
+            return open_blobs(s3_url())
         case _:
             return open_blobs("memory://")
 

@@ -17,6 +17,7 @@ from lienthong.blobs.uploads import UPLOADS, FolderContents
 from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.content_port import Contents
+from tests.services.s3 import S3, s3_url
 
 DATA = os.urandom(1 << 20) * 10
 SHA = sha256_hex(DATA)
@@ -25,9 +26,15 @@ FUTURE = datetime.now(UTC) + timedelta(days=1)
 PAST = datetime.now(UTC) - timedelta(days=1)
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", "bucket", *S3])
 def contents(request: pytest.FixtureRequest, tmp_path: Path) -> Contents:
-    return open_contents(tmp_path.as_uri() if request.param == "folder" else "memory://")
+    match request.param:
+        case "folder":
+            return open_contents(tmp_path.as_uri())
+        case "s3":
+            return open_contents(s3_url())
+        case _:
+            return open_contents("memory://")
 
 
 async def pieces(data: bytes, *, cut: bool = False, size: int = 300_000) -> AsyncIterator[bytes]:
