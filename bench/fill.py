@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import psycopg
 from sqlalchemy.engine import make_url
@@ -61,6 +60,14 @@ def _fill_sqlite(file: Path, batches: Iterator[Rows]) -> None:
     # without a journal: a fill that is broken off leaves nothing that is worth keeping
     for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-1000000", "locking_mode=EXCLUSIVE"):
         connection.execute(f"PRAGMA {pragma}").close()
+    connection.execute("PRAGMA temp_store=MEMORY").close()
+    # indexes are made at once from sorted rows, the text index last: several times faster than row by row
+    made = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name IN ({}) AND type IN ({})"
+    tables = ", ".join(f"'{table}'" for table in COLUMNS)
+    later = connection.execute(made.format(tables, "'index', 'trigger'")).fetchall()
+    (before,) = connection.execute("SELECT coalesce(max(serial), 0) FROM documents").fetchone()
+    for kind, name, _ in later:
+        connection.execute(f"DROP {kind} {name}")
     for rows in batches:
         connection.execute("BEGIN")
         for table, columns in COLUMNS.items():
@@ -69,6 +76,10 @@ def _fill_sqlite(file: Path, batches: Iterator[Rows]) -> None:
             statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"  # noqa: S608 - our words
             connection.executemany(statement, rows[table])
         connection.execute("COMMIT")
+    text = "INSERT INTO document_text (rowid, folded) SELECT serial, folded FROM documents WHERE serial > ?"
+    connection.execute(text, (before,))
+    for _, _, statement in later:
+        connection.execute(statement)
     connection.execute("ANALYZE")
     for pragma in ("locking_mode=NORMAL", "journal_mode=WAL"):
         connection.execute(f"PRAGMA {pragma}").close()
@@ -78,12 +89,23 @@ def _fill_sqlite(file: Path, batches: Iterator[Rows]) -> None:
 def _fill_postgresql(url: str, batches: Iterator[Rows]) -> None:
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")  # foreign keys are right by construction
+        cursor.execute("SET maintenance_work_mem = '512MB'")
+        cursor.execute(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()"
+            " AND tablename = ANY(%s) AND indexname NOT IN (SELECT conname FROM pg_constraint)",
+            [list(COLUMNS)],
+        )
+        later = cursor.fetchall()
+        for name, _ in later:
+            cursor.execute(f'DROP INDEX "{name}"'.encode())
         for rows in batches:
             for table, columns in COLUMNS.items():
                 copying = f"COPY {table} ({', '.join(columns.split())}) FROM STDIN"
                 with cursor.copy(copying.encode()) as copy:
                     for row in rows[table]:
                         copy.write_row(row)
+        for _, statement in later:
+            cursor.execute(statement.encode())
         connection.commit()
         connection.autocommit = True
         cursor.execute("VACUUM ANALYZE")
@@ -144,5 +166,5 @@ def _add(rows: Rows, number: int, at: int, codes: Sequence[str]) -> None:
 
 def _id(at: int, chance: str) -> str:
     """A UUIDv7 of the moment `at` (microseconds)."""
-    milliseconds = f"{at // 1000:012x}"
-    return str(UUID(f"{milliseconds}7{chance[:3]}8{chance[3:18]}"))
+    time = f"{at // 1000:012x}"
+    return f"{time[:8]}-{time[8:]}-7{chance[:3]}-8{chance[3:6]}-{chance[6:18]}"
