@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from lienthong.domain.delivery import FINAL, DeliveryState
 from lienthong.domain.document import PackageKind
@@ -13,7 +16,8 @@ from lienthong.errors import Code, Refusal
 from lienthong.hub.ports import Store
 from lienthong.hub.receipt_port import FigureRow, OverdueKind, OverdueQuery
 from lienthong.hub.rows import NewDocument
-from tests.contract.store_backends import any_store, any_url  # noqa: F401
+from lienthong.store import receipts
+from tests.contract.store_backends import any_store, any_url, new_url  # noqa: F401
 from tests.contract.store_suite import NOON, a_consignment, a_document, a_hop, after, an_event
 
 S = DeliveryState
@@ -162,3 +166,35 @@ async def test_figures_are_the_sums_of_every_outcome(store: Store) -> None:
     assert await store.figures(midnight + day, midnight + 2 * day, at=after(HOUR)) == []
     later = await store.figures(midnight, midnight + day, at=midnight + day)
     assert next(found for found in later if found.agency == "H48.07") == row("H48.07", received=1, late=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "condition", "index"),
+    [
+        (OverdueKind.LATE, {"recipient": "H48.11"}, "ix_deliveries_unreceived_by (recipient=?"),
+        (OverdueKind.LATE, {"sender": "H48.31"}, "ix_deliveries_unreceived (receipt_due_at>?"),
+        (OverdueKind.LATE, {}, "ix_deliveries_unreceived (receipt_due_at>?"),
+        (OverdueKind.UNFETCHED, {"recipient": "H48.11"}, "(recipient=? AND state=?)"),
+        (OverdueKind.UNFETCHED, {"sender": "H48.31"}, "(state=?)"),
+        (OverdueKind.UNFETCHED, {}, "(state=?)"),
+    ],
+)
+def test_no_list_reads_a_whole_history_on_sqlite(
+    tmp_path: Path, kind: OverdueKind, condition: dict[str, str], index: str
+) -> None:
+    """Each is read off an index of what may be on it: late or open deliveries, or what lies in inboxes now."""
+    engine = sa.create_engine(new_url("sqlite", tmp_path))
+    asked: list[tuple[str, Any]] = []
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def keep(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    with engine.connect() as connection:
+        receipts.overdue(connection, OverdueQuery(kind=kind, at=NOON, since=NOON, **condition))
+        statement, parameters = asked[-1]
+        cursor = connection.connection.cursor()
+        plan = [row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()]
+    engine.dispose()
+    assert index in plan[0], plan
+    assert plan[1].startswith("SEARCH documents USING INDEX sqlite_autoindex_documents"), plan

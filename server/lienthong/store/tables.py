@@ -195,6 +195,15 @@ sa.Index(
     postgresql_where=unreceived,
 )
 
+sa.Index(
+    "ix_deliveries_unreceived_by",
+    deliveries.c.recipient,
+    deliveries.c.receipt_due_at,
+    deliveries.c.id,
+    sqlite_where=unreceived,
+    postgresql_where=unreceived,
+)
+
 hops = sa.Table(
     "hops",
     metadata,
@@ -207,6 +216,15 @@ hops = sa.Table(
     sa.Column("verdict", Key, nullable=False),
     sa.Column("record", sa.LargeBinary, nullable=False),
     sa.Column("digest", Key, nullable=False),
+)
+
+republications = sa.Table(  # what the reconciler published again, and how often
+    "republications",
+    metadata,
+    sa.Column("document_id", Key, sa.ForeignKey("documents.id"), primary_key=True),
+    sa.Column("times", sa.Integer, nullable=False),
+    sa.Column("at", Instant, nullable=False),  # the last time
+    sa.Index(None, "at", "document_id"),
 )
 
 evidence = sa.Table(

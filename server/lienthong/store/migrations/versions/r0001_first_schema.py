@@ -141,6 +141,7 @@ def _index_deadlines() -> None:
         ("ix_deliveries_expiring", ["expires_at", "id"], unended),
         ("ix_deliveries_due", ["receipt_due_at", "recipient"], with_duty),
         ("ix_deliveries_unreceived", ["receipt_due_at", "id"], unreceived),
+        ("ix_deliveries_unreceived_by", ["recipient", "receipt_due_at", "id"], unreceived),
     ):
         where = sa.text(condition)
         op.create_index(name, "deliveries", columns, sqlite_where=where, postgresql_where=where)
@@ -161,6 +162,15 @@ def _make_records() -> None:
         sa.ForeignKeyConstraint(["document_id"], ["documents.id"], name="fk_hops_document_id"),
         sa.PrimaryKeyConstraint("document_id", "node", "previous_digest", "revision", name="pk_hops"),
     )
+    op.create_table(
+        "republications",
+        sa.Column("document_id", KEY, nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["document_id"], ["documents.id"], name="fk_republications_document_id"),
+        sa.PrimaryKeyConstraint("document_id", name="pk_republications"),
+    )
+    op.create_index("ix_republications_at_document_id", "republications", ["at", "document_id"])
     op.create_table(
         "evidence",
         sa.Column("document_id", KEY, nullable=False),
