@@ -15,9 +15,7 @@ from typing import Any
 from lienthong.domain.delivery import UNDELIVERED, DeliveryState, sources
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.domain.ids import sha256_hex
-from lienthong.domain.request import ENDED
 from lienthong.errors import Code, Refusal
-from lienthong.hub.numbers import refuse_taken
 from lienthong.hub.ports import NumberTaken
 from lienthong.hub.rows import (
     Consignment,
@@ -43,6 +41,7 @@ from lienthong.store.tables import storable
 from tests.fakes.failing import may_fail
 from tests.fakes.store_contents import FakeContents
 from tests.fakes.store_lifecycle import FakeLifecycle
+from tests.fakes.store_numbers import check_number, number_taken
 from tests.fakes.store_receipts import FakeReceiptStore
 from tests.fakes.store_status import Kept
 
@@ -69,7 +68,7 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
                         Code.DOCUMENT_CONFLICT, field="DocumentId", detail=document.edxml_document_id
                     )
                 return known.row
-        if document.number_is_free and self._number_taken(document):
+        if document.number_is_free and number_taken(self._documents.values(), document):
             raise NumberTaken(document.identity)
         own = {f.name for f in fields(DocumentRow)} - {"published_at"}
         row = DocumentRow(**{name: getattr(document, name) for name in own}, published_at=None)
@@ -90,37 +89,13 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
             if new.failure is not None:
                 kind = EvidenceKind.CONTENT_CONSIGNMENT_FAILURE
                 kept.keep(kind, new.recipient, document.accepted_at, new.failure)
-        self._check_number(document)
+        check_number(self._documents.values(), document)
         done = self._check_business(document)
         self._documents[document.id] = kept
         self._named[document.id] = document.contents
         self._apply_business(document, done)
         self._events.append(acceptance_event(document))
         return row
-
-    def _check_number(self, document: NewDocument) -> None:
-        issued, mine = document.promulgation_date, (document.subject, document.promulgation_date)
-        number = (document.sender, document.code_number, document.code_notation, 0)
-        if document.business_type != 0 or None in (document.code_number, issued):
-            return
-        for known in self._documents.values():
-            row = known.row
-            same = (row.sender, row.code_number, row.code_notation, row.business_type) == number
-            if not same or (row.promulgation_date or "")[:4] != (issued or "")[:4]:
-                continue
-            again = row.edxml_document_id == document.edxml_document_id
-            alive = any(delivery.state not in ENDED for delivery in known.deliveries.values())
-            if alive and not again and (row.subject, row.promulgation_date) != mine:
-                raise refuse_taken(
-                    row.code_number or "", row.code_notation or "", int((issued or "")[:4]), row.id
-                )
-
-    def _number_taken(self, document: NewDocument) -> bool:
-        def claim(of: NewDocument | DocumentRow) -> tuple[object, ...]:
-            year = (of.promulgation_date or "")[:4]
-            return of.sender, of.code_number, of.code_notation, year, of.business_type
-
-        return any(claim(known.row) == claim(document) for known in self._documents.values())
 
     def _newest(self, keep: Callable[[Kept], bool]) -> list[Kept]:
         found = [known for known in self._documents.values() if keep(known)]

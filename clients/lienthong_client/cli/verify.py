@@ -89,23 +89,18 @@ def verify(
     found = examine(load(file), trust=trust, at=moment)
     named = [(one.name, one.data) for one in found.files if one.kind == DOCUMENT]
     carried = () if without_content else compare_carried(file, named)
-    verdict = _verdict(found, carried)
-    problem = _problem(found) or _misfit(carried)
-    documents = [data for _, data in named]
-    pdfs = examine_carried(file, documents, trust=trust.agencies, at=moment)
-    if session.output.as_json:
-        answer = _shape(file, moment, found, problem, session.output)
-        contents = [_content_shape(one) for one in carried]
-        answer |= {"verdict": verdict.value, "contents": contents, "pdfs": shape(pdfs)}
-        session.output.json(answer)
+    pdfs = examine_carried(file, [data for _, data in named], trust=trust.agencies, at=moment)
+    verdict, problem = _verdict(found, carried), _problem(found) or _misfit(carried)
+    output = session.output
+    if output.as_json:
+        more = {"contents": [_content_shape(one) for one in carried], "pdfs": shape(pdfs)}
+        output.json(_shape(file, moment, found, problem, output) | {"verdict": verdict.value} | more)
     else:
-        tell_pdfs(pdfs, session.output)
-        _tell(found, session.output)
-        for one in carried:
-            _tell_content(one, session.output)
-        _tell_verdict(verdict, problem, session.output)
+        tell_pdfs(pdfs, output)
+        _tell(found, carried, output)
+        _tell_verdict(verdict, problem, output)
         if anchors and not crl:
-            session.output.note(session.output.words("no_crls"), style="yellow")
+            output.note(output.words("no_crls"), style="yellow")
     if problem is not None:
         raise typer.Exit(REFUSED)
 
@@ -199,13 +194,15 @@ def _tell_content(one: CarriedFile, output: Output) -> None:
     output.show(styled(f"{_MARKS[one.verdict]} ", one.verdict).append(text, style="default not bold"))
 
 
-def _tell(found: Examination, output: Output) -> None:
+def _tell(found: Examination, carried: Sequence[CarriedFile], output: Output) -> None:
     words = output.words
     for one in found.files:
         _tell_file(one, output, brief=len(found.files) > 1)
     if found.proof is not None:
         output.show(f"{words('verified')}:")
         tell_proof(found.proof, output)
+    for content in carried:
+        _tell_content(content, output)
 
 
 def _tell_verdict(verdict: Verdict, problem: Refusal | None, output: Output) -> None:
