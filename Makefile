@@ -50,9 +50,9 @@ soak: packages ## long chaos, soak and fuzz runs (SOAK_MINUTES, SOAK_DOCUMENTS, 
 bench-quick: packages ## a look at performance within a minute; fails when a ratio broke bench/thresholds.toml
 	@$(BENCH) quick
 
-bench: bench-accept bench-hops bench-latency bench-fanout bench-growth bench-memory bench-scale ## every benchmark
+bench: bench-accept bench-hops bench-latency bench-fanout bench-growth bench-memory bench-memory-files bench-scale ## every benchmark
 
-BENCHES := bench-accept bench-hops bench-latency bench-fanout bench-growth bench-memory bench-scale
+BENCHES := bench-accept bench-hops bench-latency bench-fanout bench-growth bench-memory bench-memory-files bench-scale
 .PHONY: bench bench-quick $(BENCHES)
 $(BENCHES): packages
 	@$(BENCH) $(@:bench-%=%)
@@ -62,6 +62,7 @@ bench-latency: ## time on the way when there is room
 bench-fanout: ## one directive to 200 offices against 200 documents
 bench-growth: ## a store with a million documents against an empty one
 bench-memory: ## memory of hub and relay at full load
+bench-memory-files: ## memory of packages near the limit, and of a file of 1 GiB beside its package
 bench-scale: ## a thousand nodes that start and idle; 125,000 agencies imported and searched
 
 proto: setup ## generate the Python stubs from proto/
