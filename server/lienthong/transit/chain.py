@@ -19,7 +19,6 @@ from datetime import datetime
 
 from lienthong.domain.evidence import Branch, EvidenceKind, HopRecord, SubmissionAcceptance, Verdict
 from lienthong.domain.ids import sha256_hex
-from lienthong.edxml.reader import parse
 from lienthong.errors import Code, Refusal
 from lienthong.signing.trust import Trust
 from lienthong.signing.verify import verify_record
@@ -89,9 +88,9 @@ def _acceptance(xml: bytes, *, trust: Trust, at: datetime, verify: bool) -> Subm
         identity = verified.signer.identity or ""
         if not identity.startswith(HUB_IDENTITY):
             raise Refusal(Code.CERTIFICATE_UNTRUSTED, field=kind.value, detail="not signed by a hub")
-        record = records.read(verified.root)
+        record = records.read_bytes(xml, verified.root)
     else:
-        record = records.read(parse(xml))
+        record = records.read_bytes(xml)
     if not isinstance(record, SubmissionAcceptance):
         raise _broken("the first record is not a SubmissionAcceptance")
     return record
@@ -103,9 +102,9 @@ def _hop(xml: bytes, *, trust: Trust, at: datetime, verify: bool) -> HopRecord:
     if verify:
         verified = verify_record(xml, trust=trust, at=at, root=records.root_name(kind))
         identity = verified.signer.identity
-        record = records.read(verified.root)
+        record = records.read_bytes(xml, verified.root)
     else:
-        record = records.read(parse(xml))
+        record = records.read_bytes(xml)
     if not isinstance(record, HopRecord):
         raise _broken("a record of the chain is not a hop record")
     if verify and identity != NODE_IDENTITY + record.node:

@@ -6,6 +6,7 @@ says the same as XSD. Times are UTC with microseconds and `Z`. Signing is `signi
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +25,11 @@ from lienthong.domain.evidence import (
     SubmissionAcceptance,
     Verdict,
 )
+from lienthong.domain.ids import sha256_hex
+from lienthong.edxml.reader import parse
+from lienthong.edxml.strict import attribute, escape
 from lienthong.errors import Code, Refusal
+from lienthong.signing.memory import Memory
 
 NAMESPACE = "urn:lienthong:transit:1"
 _SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
@@ -39,11 +44,19 @@ _KINDS: dict[EvidenceKind, type[Any]] = {
 }
 _NAMES = {cls: kind for kind, cls in _KINDS.items()}
 
-#: field of the dataclass -> element; the dataclasses' own order is the schema's order
-_FIELDS: dict[type[Any], tuple[tuple[str, str], ...]] = {
-    cls: tuple((f.name, "".join(part.capitalize() for part in f.name.split("_"))) for f in fields(cls))
+#: field of the dataclass, element, qualified name; the dataclasses' own order is the schema's order
+_FIELDS: dict[type[Any], tuple[tuple[str, str, str], ...]] = {
+    cls: tuple(
+        (f.name, element, f"{{{NAMESPACE}}}{element}")
+        for f in fields(cls)
+        for element in ["".join(part.capitalize() for part in f.name.split("_"))]
+    )
     for cls in _KINDS.values()
 }
+_RECIPIENT = f"{{{NAMESPACE}}}Recipient"
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+_PLAIN = re.compile(r"[A-Za-z0-9._:-]*")  # nothing to escape
+_read: Memory[Evidence] = Memory(2048)
 
 
 def root_name(kind: EvidenceKind) -> str:
@@ -51,29 +64,42 @@ def root_name(kind: EvidenceKind) -> str:
     return f"{{{NAMESPACE}}}{kind.value}"
 
 
+_ROOTS = {root_name(kind): kind for kind in EvidenceKind}
+
+
 def kind_of(root: etree._Element) -> EvidenceKind:
     """Which kind a root element is; `Refusal` SCHEMA_INVALID for anything else."""
-    for kind in EvidenceKind:
-        if root.tag == root_name(kind):
-            return kind
-    raise Refusal(Code.SCHEMA_INVALID, field=str(root.tag), detail="not an evidence record")
+    kind = _ROOTS.get(str(root.tag))
+    if kind is None:
+        raise Refusal(Code.SCHEMA_INVALID, field=str(root.tag), detail="not an evidence record")
+    return kind
 
 
 def write(evidence: Evidence) -> bytes:
-    """The unsigned record as UTF-8 XML without a declaration."""
+    """The unsigned record as UTF-8 XML without a declaration. SCHEMA_INVALID for what XML cannot carry."""
     cls = type(evidence)
-    namespaces: dict[Any, str] = {None: NAMESPACE}  # lxml's stubs do not know the default namespace
-    root = etree.Element(root_name(_NAMES[cls]), nsmap=namespaces)
-    for name, element in _FIELDS[cls]:
+    kind = _NAMES[cls].value
+    parts = [f'<{kind} xmlns="{NAMESPACE}">']
+    for name, element, _ in _FIELDS[cls]:
         value = getattr(evidence, name)
         if name == "next":
             for branch in value:
-                _write_branch(root, branch)
+                node = attribute("node", branch.node, element)
+                parts.append(_block("Next", node, _codes(branch.recipients)))
         elif name == "recipients":
-            _write_codes(etree.SubElement(root, _q(element)), value)
+            parts.append(_block(element, "", _codes(value)))
         else:
-            etree.SubElement(root, _q(element)).text = _to_text(value)
-    return etree.tostring(root, encoding="utf-8")
+            parts.append(_block(element, "", escape(_to_text(value), element)))
+    parts.append(f"</{kind}>")
+    return "".join(parts).encode()
+
+
+def read_bytes(xml: bytes, root: etree._Element | None = None) -> Evidence:
+    """What a record says, signed or not; `root`, if at hand, is its tree. Proves nothing about it.
+
+    The same bytes are read once. Raises `Refusal`: the XML_* codes, or SCHEMA_INVALID naming the element.
+    """
+    return _read.recall(sha256_hex(xml), len(xml), lambda: read(parse(xml) if root is None else root))
 
 
 def read(root: etree._Element) -> Evidence:
@@ -82,15 +108,15 @@ def read(root: etree._Element) -> Evidence:
     children = [child for child in root if child.tag != _SIGNATURE]
     position = 0
     values: dict[str, Any] = {}
-    for name, element in _FIELDS[cls]:
+    for name, element, qualified in _FIELDS[cls]:
         if name == "next":
             branches: list[Branch] = []
-            while position < len(children) and children[position].tag == _q(element):
+            while position < len(children) and children[position].tag == qualified:
                 branches.append(_read_branch(children[position]))
                 position += 1
             values[name] = tuple(branches)
             continue
-        if position >= len(children) or children[position].tag != _q(element):
+        if position >= len(children) or children[position].tag != qualified:
             raise Refusal(Code.SCHEMA_INVALID, field=element, detail="missing or out of order")
         child = children[position]
         values[name] = _read_codes(child) if name == "recipients" else _from_text(name, element, child)
@@ -101,18 +127,14 @@ def read(root: etree._Element) -> Evidence:
     return record
 
 
-def _q(element: str) -> str:
-    return f"{{{NAMESPACE}}}{element}"
+def _block(element: str, attributes: str, content: str) -> str:
+    return f"<{element}{attributes}>{content}</{element}>"
 
 
-def _write_branch(root: etree._Element, branch: Branch) -> None:
-    element = etree.SubElement(root, _q("Next"), node=branch.node)
-    _write_codes(element, branch.recipients)
-
-
-def _write_codes(parent: etree._Element, codes: tuple[str, ...]) -> None:
-    for code in codes:
-        etree.SubElement(parent, _q("Recipient")).text = code
+def _codes(codes: tuple[str, ...]) -> str:
+    if not _PLAIN.fullmatch("".join(codes)):
+        codes = tuple(escape(code, "Recipient") for code in codes)
+    return "".join([f"<Recipient>{code}</Recipient>" for code in codes])
 
 
 def _read_branch(element: etree._Element) -> Branch:
@@ -123,9 +145,10 @@ def _read_branch(element: etree._Element) -> Branch:
 
 
 def _read_codes(element: etree._Element) -> tuple[str, ...]:
-    if any(child.tag != _q("Recipient") or not child.text for child in element):
+    codes = [child.text or "" for child in element.iterchildren(_RECIPIENT)]
+    if len(codes) != len(element) or not all(codes):
         raise Refusal(Code.SCHEMA_INVALID, field="Recipient", detail="not a list of codes")
-    return tuple(str(child.text) for child in element)
+    return tuple(codes)
 
 
 def _to_text(value: object) -> str:
@@ -142,7 +165,7 @@ def _from_text(name: str, element: str, child: etree._Element) -> object:
         raise Refusal(Code.SCHEMA_INVALID, field=element, detail="plain text expected")
     try:
         if name.endswith("_at"):
-            return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+            return _instant(text)
         if name == "sequence":
             return int(text)
         if name == "delivered":
@@ -154,3 +177,10 @@ def _from_text(name: str, element: str, child: etree._Element) -> object:
     if not text:
         raise Refusal(Code.SCHEMA_INVALID, field=element, detail="empty")
     return text
+
+
+def _instant(text: str) -> datetime:
+    """UTC with microseconds, exactly as written here. Raises ValueError."""
+    if not _INSTANT.fullmatch(text):
+        raise ValueError("not a time in UTC with microseconds")
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

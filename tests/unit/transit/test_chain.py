@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,9 @@ from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
 from lienthong.signing.keys import SigningKey
 from lienthong.signing.sign import sign_record
-from lienthong.transit import records
+from lienthong.signing.trust import Trust
+from lienthong.signing.verify import VerifiedRecord, verify_record
+from lienthong.transit import chain, records
 from lienthong.transit.chain import Chain, verify_chain
 from tests.pki.world import World, world
 
@@ -185,3 +189,56 @@ def test_records_of_the_wrong_kind_are_refused() -> None:
     assert refused(hops[0], []).code is not None
     assert refused(hops[0], [hops[0]], every=False).code is Code.CHAIN_BROKEN
     assert refused(acceptance, [acceptance, hops[0]], every=False).code is Code.CHAIN_BROKEN
+
+
+@pytest.mark.parametrize("every", [True, False], ids=["every signature", "newest signature"])
+def test_a_chain_that_passed_before_excuses_nothing(every: bool) -> None:
+    """What the records say is remembered; that their signatures held, and that they linked, is not."""
+    w = World()
+    acceptance, hops = build(w)
+
+    def verify_in(trust: Trust, records_so_far: Sequence[bytes], at: datetime = w.at) -> Chain:
+        return verify_chain(
+            acceptance, records_so_far, document_sha256=SHA, trust=trust, at=at, every_signature=every
+        )
+
+    verify_in(w.infrastructure_trust, hops)
+    verify_in(w.infrastructure_trust, hops)
+    value = hops[-1].index(b"<SignatureValue>") + 20
+    letter = b"A" if hops[-1][value : value + 1] != b"A" else b"B"
+    forged = hops[-1][:value] + letter + hops[-1][value + 1 :]
+    for trust, presented, at, code in (
+        (w.infrastructure_trust, [*hops[:-1], forged], w.at, Code.SIGNATURE_INVALID),
+        (w.infrastructure_trust, [hops[1], hops[0], *hops[2:]], w.at, Code.CHAIN_BROKEN),
+        (w.infrastructure_trust, hops[1:], w.at, Code.CHAIN_BROKEN),
+        (w.infrastructure_trust, hops, w.at + timedelta(days=40), Code.REVOCATION_UNKNOWN),
+        (w.infrastructure_trust, hops, w.at + timedelta(days=4000), Code.CERTIFICATE_EXPIRED),
+        (w.trust, hops, w.at, Code.CERTIFICATE_UNTRUSTED),
+        (
+            w.trust_in(w.infrastructure_ca, revoked=[w.node_key(ROUTE[-1])]),
+            hops,
+            w.at,
+            Code.CERTIFICATE_REVOKED,
+        ),
+    ):
+        with pytest.raises(Refusal) as error:
+            verify_in(trust, presented, at)
+        assert error.value.code is code
+
+
+def test_the_newest_signature_is_verified_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    acceptance, hops = build(world())
+    seen: list[bytes] = []
+
+    def note(data: bytes, **options: Any) -> VerifiedRecord:
+        seen.append(data)
+        return verify_record(data, **options)
+
+    monkeypatch.setattr(chain, "verify_record", note)
+    for _ in range(3):
+        verify(acceptance, hops, every=False)
+    assert seen == [hops[-1]] * 3
+    seen.clear()
+    for _ in range(2):
+        verify(acceptance, hops)
+    assert seen == [acceptance, *hops] * 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -152,3 +153,57 @@ def test_any_branches_survive_the_round_trip(codes: list[str], sequence: int) ->
         previous_digest=SHA,
     )
     assert records.read(parse(records.write(hop))) == hop
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-02T02:30:00.1Z",
+        "2026-03-02T02:30:00Z",
+        "2026-03-02T02:30:00.123456+00:00",
+        "2026-13-02T02:30:00.000000Z",
+    ],
+)
+def test_a_time_has_one_spelling(text: str) -> None:
+    root = parse(records.write(EVIDENCE[4]).replace(b"2026-03-02T02:30:00.123456Z", text.encode()))
+    with pytest.raises(Refusal) as refused:
+        records.read(root)
+    assert refused.value.field == "HandedOverAt"
+
+
+@given(
+    st.text(
+        st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), include_characters="\t\n\r"), min_size=1
+    )
+)
+def test_any_text_is_escaped_as_a_library_would(text: str) -> None:
+    written = records.write(
+        HopRecord(
+            document_id=text, document_sha256=SHA, node="H48", sequence=1, received_at=AT, verdict=Verdict.PASSED,
+            signer_sha256=SHA, delivered=True, previous_digest=SHA, next=(Branch(node=text, recipients=("H48", text)),),
+        )
+    )  # fmt: skip
+    root = parse(written)
+    assert etree.tostring(root, encoding="utf-8") == written
+    read = records.read(root)
+    assert isinstance(read, HopRecord)
+    assert (read.document_id, read.next[0].node, read.next[0].recipients[1]) == (text, text, text)
+
+
+def test_what_xml_cannot_carry_is_not_written() -> None:
+    for changes in ({"document_id": "a\x00"}, {"recipient": "\ufffe"}):
+        with pytest.raises(Refusal) as refused:
+            records.write(replace(EVIDENCE[4], **changes))  # type: ignore[type-var]
+        assert refused.value.code is Code.SCHEMA_INVALID
+
+
+def test_the_same_bytes_are_read_once_and_others_anew() -> None:
+    xml = records.write(EVIDENCE[1])
+    assert records.read_bytes(xml) is records.read_bytes(bytes(bytearray(xml)))
+    assert records.read_bytes(xml) == EVIDENCE[1]
+    changed = records.read_bytes(xml.replace(b">H48<", b">H49<"))
+    assert isinstance(changed, HopRecord)
+    assert changed.node == "H49"
+    for _ in range(2):
+        with pytest.raises(Refusal):
+            records.read_bytes(xml.replace(b"<Sequence>3", b"<Sequence>x"))
