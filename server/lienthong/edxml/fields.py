@@ -42,12 +42,12 @@ def invalid(path: str, why: str, element: etree._Element | None = None) -> Refus
 
 def normalise(text: str) -> str:
     """Stripped and NFC: how text is compared and kept."""
-    return unicodedata.normalize("NFC", text).strip()
+    return text.strip() if text.isascii() else unicodedata.normalize("NFC", text).strip()
 
 
 def whole_text(element: etree._Element) -> str:
     """All text of a value across comments, not normalised. Elements inside are the caller's concern."""
-    if len(element) == 0:
+    if not len(element):
         return element.text or ""
     return "".join([element.text or "", *(child.tail or "" for child in element)])
 
@@ -93,9 +93,13 @@ class Block:
         for child in element:
             if (name := local_name(child.tag)) is None:
                 continue
-            counts[name] = counts.get(name, 0) + 1
+            number = counts[name] = counts.get(name, 0) + 1
             if says_something(child):
-                self._children.setdefault(name, []).append((counts[name], child))
+                found = self._children.get(name)
+                if found is None:
+                    self._children[name] = [(number, child)]
+                else:
+                    found.append((number, child))
 
     def at(self, name: str) -> str:
         """The path of a child."""
@@ -135,6 +139,8 @@ class Block:
 
     def text(self, name: str) -> str | None:
         """The text of a value, normalised; None when absent or empty."""
+        if name not in self._children:
+            return None
         element = self.element_of(name)
         return None if element is None else _text(element, self.at(name)) or None
 
@@ -195,6 +201,8 @@ class Block:
 
 
 def _text(element: etree._Element, path: str) -> str:
+    if not len(element):
+        return normalise(element.text or "")
     for child in element:
         if is_element(child):
             raise invalid(path, f"must hold text only, not the element {etree.QName(child).localname}", child)

@@ -6,6 +6,8 @@ statement of order: the writer, the repair and the strict schema agree with them
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from functools import lru_cache
 from typing import Final
 
 EDXML: Final = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
@@ -81,7 +83,8 @@ def is_element(node: object) -> bool:
     return isinstance(getattr(node, "tag", None), str)
 
 
-def local_name(tag: object) -> str | None:
+@lru_cache(maxsize=1024)  # a document names a few dozen, thousands of times
+def local_name(tag: Hashable) -> str | None:
     """The local name of an element in edXML's namespace; None for anything else (comments too)."""
     if isinstance(tag, str) and tag.startswith("{" + EDXML + "}"):
         return tag[len(EDXML) + 2 :]
