@@ -1,30 +1,29 @@
 """What happens around every call, in one order.
 
-`Stages.in_order` is that order, outermost first; each stage is a context manager around the rest of the call:
+`Stages.run` is that order, outermost first:
 
-1. `log`       first, so that the line it writes last knows how everything ended; every line carries the call's id
-2. `count`     sees the final status of every call, refused ones too
-3. `answer`    turns whatever comes out from further in into a status: nothing internal passes it
-4. `in_time`   from here on the work ends with the client's deadline, and watching calls with the server's stop
-5. `limit`     by the certificate's fingerprint, before the hub is asked about it: an unknown one makes it ask the store
-6. `identify`  the agency or operator the certificate is bound to, never a name written in it
-7. `authorise` before the request is decoded: what a caller may not do costs next to nothing
+1. log        first, so that the line it writes last knows how everything ended; every line carries the call's id
+2. count      sees the final status of every call, refused ones too
+3. answer     turns whatever comes out from further in into a status: nothing internal passes it
+4. in time    from here on the work ends with the client's deadline, and watching calls with the server's stop
+5. limit      by the certificate's fingerprint, before the hub is asked about it: an unknown one makes it ask the store
+6. identify   the agency or operator the certificate is bound to, never a name written in it
+7. authorise  before the request is decoded: what a caller may not do costs next to nothing
 
-`pipeline.py` puts the stages around the handlers.
+They are plain functions one inside the other: as a stack of context managers they cost more than the call itself.
+`pipeline.py` puts them around the handlers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog
 
-from lienthong.domain.ids import sha256_hex
 from lienthong.errors import CATALOGUE, Code, HubFault, Refusal
 from lienthong.rpc.access import ENDLESS, roles_for
 from lienthong.rpc.call import Call
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger(__name__)
 
-Stage = Callable[[Call], AbstractAsyncContextManager[None]]
+Work = Callable[[], Awaitable[Any]]
 
 
 class Stages:
@@ -54,10 +53,6 @@ class Stages:
         self._watching: set[asyncio.Timeout] = set()
         self._draining = False
 
-    def in_order(self) -> tuple[Stage, ...]:
-        """Outermost first; the reasons stand at the top of this file."""
-        return (self.log, self.count, self.answer, self.in_time, self.limit, self.identify, self.authorise)
-
     def drain(self) -> None:
         """End the calls that would run until their client leaves, now and from now on."""
         self._draining = True
@@ -65,45 +60,39 @@ class Stages:
         for limit in self._watching:
             limit.reschedule(now)
 
-    @asynccontextmanager
-    async def log(self, call: Call) -> AsyncIterator[None]:
-        """One line per call when it ends; the call's id in every line written on the way."""
+    async def run(self, call: Call, work: Work) -> Any:  # noqa: ANN401 - whatever the handler answers
+        """`work` inside every stage: one line when it ends, and its number, duration and outcome counted (1, 2)."""
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(call=call.id, method=call.method):
-            try:
-                yield
-            finally:
-                tell = (
-                    logger.debug if roles_for(call.method) is None else logger.info
-                )  # balancers ask all day
-                tell(
-                    "rpc.finished",
-                    status=call.status.name,
-                    refused=call.refused,
-                    caller=call.caller.actor if call.caller else None,
-                    peer=call.context.peer(),
-                    seconds=round(time.perf_counter() - started, 4),
-                )
+        structlog.contextvars.bind_contextvars(call=call.id, method=call.method)  # of this call's own task
+        series = self._metrics.of(call.method)
+        series.running.inc()
+        try:
+            return await self._answer(call, work)
+        finally:
+            seconds = time.perf_counter() - started
+            series.running.dec()
+            series.ended(call.status.name).inc()
+            series.seconds.observe(seconds)
+            if call.refused:
+                series.refused(call.refused).inc()
+            # balancers ask open services all day
+            tell = logger.debug if roles_for(call.method) is None else logger.info
+            tell(
+                "rpc.finished",
+                status=call.status.name,
+                refused=call.refused,
+                caller=call.caller.actor if call.caller else None,
+                peer=call.context.peer(),
+                seconds=round(seconds, 4),
+            )
 
-    @asynccontextmanager
-    async def count(self, call: Call) -> AsyncIterator[None]:
-        """Number, duration and outcome."""
-        started = time.perf_counter()
-        with self._metrics.running.labels(call.method).track_inprogress():
-            try:
-                yield
-            finally:
-                self._metrics.calls.labels(call.method, call.status.name).inc()
-                self._metrics.seconds.labels(call.method).observe(time.perf_counter() - started)
-                if call.refused:
-                    self._metrics.refusals.labels(call.method, call.refused).inc()
-
-    @asynccontextmanager
-    async def answer(self, call: Call) -> AsyncIterator[None]:
-        """Tell the peer what it may know of what went wrong, and the log the rest."""
+    async def _answer(self, call: Call, work: Work) -> Any:  # noqa: ANN401
+        """Tell the peer what it may know of what went wrong, and the log the rest (3)."""
         call.context.set_trailing_metadata((("x-request-id", call.id),))
         try:
-            yield
+            if call.method in ENDLESS:
+                return await self._until_drained(call, work)
+            return await self._in_time(call, work, asyncio.timeout(call.context.time_remaining()))
         except asyncio.CancelledError:  # the client left, or the server's grace is over
             call.status = grpc.StatusCode.CANCELLED
             raise
@@ -116,49 +105,42 @@ class Stages:
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, the peer gets a catalogue answer
             await _abort(call, error)
 
-    @asynccontextmanager
-    async def in_time(self, call: Call) -> AsyncIterator[None]:
-        """End with the client's deadline; a call without end ends when the server stops too."""
-        remaining = call.context.time_remaining()
-        endless = call.method in ENDLESS
-        if endless and self._draining:
-            raise Refusal(Code.UNAVAILABLE, detail="the server is stopping")
-        limit = asyncio.timeout(remaining)
-        if endless:
-            self._watching.add(limit)
+    async def _in_time(self, call: Call, work: Work, limit: asyncio.Timeout) -> Any:  # noqa: ANN401
+        """End with the client's deadline (4)."""
         try:
             async with limit:
-                yield
+                await self._admit(call)
+                return await work()
         except TimeoutError:
             if not limit.expired():
                 raise
-            if endless and self._draining:
-                raise Refusal(Code.UNAVAILABLE, detail="the server is stopping") from None
             raise DeadlinePassed from None
+
+    async def _until_drained(self, call: Call, work: Work) -> Any:  # noqa: ANN401
+        """A call without end ends when the server stops, too."""
+        if self._draining:
+            raise Refusal(Code.UNAVAILABLE, detail="the server is stopping")
+        limit = asyncio.timeout(call.context.time_remaining())
+        self._watching.add(limit)
+        try:
+            return await self._in_time(call, work, limit)
+        except DeadlinePassed:
+            if self._draining:
+                raise Refusal(Code.UNAVAILABLE, detail="the server is stopping") from None
+            raise
         finally:
             self._watching.discard(limit)
 
-    @asynccontextmanager
-    async def limit(self, call: Call) -> AsyncIterator[None]:
-        """One token of the certificate's bucket per call."""
-        call.certificate = certificate_of(call.context)
-        self._buckets.take(sha256_hex(call.certificate))
-        yield
-
-    @asynccontextmanager
-    async def identify(self, call: Call) -> AsyncIterator[None]:
-        """Whose certificate it is. Open services need one of the transport authority, bound or not."""
-        if roles_for(call.method) is not None:
-            call.caller = await self._hub.identify(call.certificate)
-        yield
-
-    @asynccontextmanager
-    async def authorise(self, call: Call) -> AsyncIterator[None]:
-        """Only the roles of the access table."""
+    async def _admit(self, call: Call) -> None:
+        """Within its limit (5), somebody we know (6), and allowed to call this (7)."""
+        call.certificate, fingerprint = certificate_of(call.context)
+        self._buckets.take(fingerprint)
         roles = roles_for(call.method)
-        if roles is not None and (call.caller is None or call.caller.role not in roles):
+        if roles is None:  # open services need a certificate of the transport authority, bound or not
+            return
+        call.caller = await self._hub.identify(call.certificate)
+        if call.caller.role not in roles:
             raise Refusal(Code.NOT_PERMITTED, detail=f"for {' or '.join(sorted(roles))} only")
-        yield
 
 
 async def _abort(call: Call, error: Exception) -> None:

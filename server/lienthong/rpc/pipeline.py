@@ -11,8 +11,8 @@ its connection ages; what the hub holds for the call (an open blob, a subscripti
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import grpc
@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError
 
 from lienthong.errors import Code, Refusal
 from lienthong.rpc.call import Call, Context, enter, language_of
-from lienthong.rpc.interceptors import Stage
+from lienthong.rpc.interceptors import Stages
 
 if TYPE_CHECKING:
     Handler: TypeAlias = grpc.RpcMethodHandler[Any, Any]
@@ -31,11 +31,12 @@ _Item = TypeVar("_Item")
 
 
 class Pipeline(grpc.aio.ServerInterceptor):
-    """Runs every method of the server inside `stages`, outermost first. `idle` is in seconds."""
+    """Runs every method of the server inside `stages`. `idle` is in seconds."""
 
-    def __init__(self, stages: Iterable[Stage], *, idle: float) -> None:
-        self._stages = tuple(stages)
+    def __init__(self, stages: Stages, *, idle: float) -> None:
+        self._stages = stages
         self._idle = idle
+        self._known: dict[str, Handler] = {}
 
     async def intercept_service(
         self,
@@ -43,33 +44,36 @@ class Pipeline(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
         """The handler inside its stages; None (UNIMPLEMENTED) for a method nobody serves."""
-        handler = await continuation(handler_call_details)
-        return None if handler is None else self._around(handler, handler_call_details.method.lstrip("/"))
+        method = handler_call_details.method.lstrip("/")
+        found = self._known.get(method)
+        if found is None:
+            handler = await continuation(handler_call_details)
+            if handler is not None:
+                found = self._known[method] = self._around(handler, method)
+        return found
 
     def _around(self, handler: Handler, method: str) -> Handler:
         inner: Any = (
             handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
         )
         decode: Decode = handler.request_deserializer or bytes
+        streaming = handler.request_streaming
 
         async def serve(source: Any, context: Context) -> Any:  # noqa: ANN401 - any message type
-            call = Call(
-                method=method, context=context, language=language_of(context.invocation_metadata() or ())
-            )
-            enter(call)
-            async with AsyncExitStack() as stack:
-                for stage in self._stages:
-                    await stack.enter_async_context(stage(call))
-                request = (
-                    self._requests(source, decode) if handler.request_streaming else _decoded(source, decode)
-                )
+            async def work() -> Any:  # noqa: ANN401
+                request = self._requests(source, decode) if streaming else _decoded(source, decode)
                 result = inner(request, context)
                 if not hasattr(result, "__aiter__"):
                     return await result
                 async with closing(result) as responses:
                     async for response in responses:
                         await self._write(context, response)
-            return None
+                return None
+
+            language = language_of(context.invocation_metadata() or ())
+            call = Call(method=method, context=context, language=language)
+            enter(call)
+            return await self._stages.run(call, work)
 
         kind = (
             f"{_stream(handler.request_streaming)}_{_stream(handler.response_streaming)}_rpc_method_handler"

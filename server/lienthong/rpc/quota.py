@@ -59,15 +59,19 @@ class ByteBudget:
         held = self._held.get(client, 0)
         return self._used + size <= self._total and (held == 0 or held + size <= self._share)
 
-    @asynccontextmanager
-    async def reserve(self, client: str, size: int, *, wait: float) -> AsyncIterator[None]:
-        """Hold `size` bytes while the block runs. Waits at most `wait` seconds, then RATE_LIMITED."""
+    async def _until_it_fits(self, client: str, size: int, wait: float) -> None:
         try:
             async with asyncio.timeout(wait):
                 while not self._fits(client, size):
                     await self._freed.wait()
         except TimeoutError as error:
             raise SlowDown(Code.RATE_LIMITED, detail="too many uploads at once", retry_after=wait) from error
+
+    @asynccontextmanager
+    async def reserve(self, client: str, size: int, *, wait: float) -> AsyncIterator[None]:
+        """Hold `size` bytes while the block runs. Waits at most `wait` seconds, then RATE_LIMITED."""
+        if not self._fits(client, size):
+            await self._until_it_fits(client, size, wait)
         self._used += size
         self._held[client] = self._held.get(client, 0) + size
         try:

@@ -86,7 +86,7 @@ class RpcServer:
         self._stages = Stages(hub, limits, metrics)
         self._health = health.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=[Pipeline(self._stages.in_order(), idle=limits.idle)],
+            interceptors=[Pipeline(self._stages, idle=limits.idle)],
             options=core_options(limits),
             maximum_concurrent_rpcs=limits.max_calls,
             compression=grpc.Compression.NoCompression,
