@@ -18,6 +18,7 @@ from lienthong.edxml.bounds import Limits
 from lienthong.edxml.names import EDXML
 from lienthong.edxml.writer import write
 from lienthong.errors import Code, Refusal
+from lienthong.signing import steps
 from lienthong.signing.sign import _PROPERTIES, _template, sign_package, sign_record
 from lienthong.signing.steps import _moment
 from lienthong.signing.trust import Trust
@@ -286,10 +287,26 @@ def test_verification_years_later_gives_the_same_answer() -> None:
     assert accept(data, trust=trust, bindings=w.bindings).sender == SENDER
 
 
-def test_a_reader_that_sees_another_sender_is_caught(signed: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_document_read_before_is_verified_in_full_again(
+    signed: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its package is remembered, and nothing else about it."""
+    w = world()
+    first, second = accept(signed), accept(signed)
+    assert second.package is first.package
+    assert second.root is not first.root
+    assert refusal_of(signed, trust=w.infrastructure_trust).code is Code.CERTIFICATE_UNTRUSTED
+    assert refusal_of(signed, at=w.at + timedelta(days=4000)).code is Code.CERTIFICATE_EXPIRED
+    assert refusal_of(signed, bindings={}).code is Code.SIGNER_NOT_SENDER
+    verified: list[object] = []
+    monkeypatch.setattr(steps, "verify_signature", lambda shape, _certificate: verified.append(shape.root))
+    assert [accept(signed).root, accept(signed).root] == verified
+
+
+def test_a_reader_that_sees_another_sender_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     other = accept(world().signed("H48.31.06", [RECIPIENT])).package
     monkeypatch.setattr("lienthong.signing.verify.read_package", lambda _root: other)
-    refusal = refusal_of(signed)
+    refusal = refusal_of(world().signed(SENDER, [RECIPIENT], subject="never seen before"))
     assert refusal.code is Code.SCHEMA_INVALID
     assert refusal.detail == "it reads in two ways"
 
