@@ -13,9 +13,11 @@ from lienthong.domain.evidence import EvidenceKind
 from lienthong.domain.ids import new_id, sha256_hex
 from lienthong.errors import Code, Refusal
 from lienthong.hub.ports import Store
-from lienthong.hub.rows import DocumentQuery
+from lienthong.hub.rows import DocumentQuery, NewDocument
 from tests.contract.store_backends import any_store  # noqa: F401
-from tests.contract.store_suite import NOON, a_document, after, an_event, consign, kinds
+from tests.contract.store_suite import NOON, a_document, a_hop, after, an_event, consign, kinds
+
+MINUTE = timedelta(minutes=1)
 
 
 async def test_acceptance_writes_document_deliveries_evidence_and_event(store: Store) -> None:
@@ -196,11 +198,65 @@ async def test_stalled_documents_are_published_undelivered_and_long_unchanged(st
     for document in (stuck, young, delivered):
         await store.mark_published([document.id], after(2))
     await consign(store, delivered, "H48.11")
-    assert [row.id for row in await store.stalled(after(10), 10)] == [stuck.id]
+    assert [row.id for row in await store.stalled(after(10), MINUTE / 60, 10)] == [stuck.id]
     await store.touch(stuck.id, after(20))
-    assert await store.stalled(after(10), 10) == []
-    assert [row.id for row in await store.stalled(after(100), 10)] == [stuck.id, young.id]
-    assert [row.id for row in await store.stalled(after(100), 1)] == [stuck.id]
+    assert await store.stalled(after(21), MINUTE / 60, 10) == []
+    assert [row.id for row in await store.stalled(after(170), MINUTE, 10)] == [stuck.id, young.id]
+    assert [row.id for row in await store.stalled(after(170), MINUTE, 1)] == [stuck.id]
+
+
+async def published(store: Store) -> NewDocument:
+    document = a_document()
+    await store.accept(document)
+    await store.mark_published([document.id], after(0))
+    return document
+
+
+async def stalled(store: Store, seconds: float, wait: timedelta = MINUTE) -> list[str]:
+    return [row.id for row in await store.stalled(after(seconds), wait, 10)]
+
+
+async def test_what_was_published_again_waits_twice_as_long_each_time_up_to_a_bound(store: Store) -> None:
+    document = await published(store)
+    at = 61.0
+    for times in range(10):
+        assert await stalled(store, at) == [document.id]
+        await store.touch(document.id, after(at))
+        wait = 60.0 * 2 ** min(times + 1, 6)
+        assert await stalled(store, at + wait - 1) == []
+        at += wait + 1
+
+
+async def test_everything_that_waits_is_found_without_patience(store: Store) -> None:
+    document = await published(store)
+    for _ in range(3):
+        await store.touch(document.id, after(9))
+        assert await stalled(store, 10, MINUTE * 0) == [document.id]
+        assert await stalled(store, 9, MINUTE * 0) == []
+
+
+async def test_a_step_since_makes_the_wait_short_again(store: Store) -> None:
+    document = await published(store)
+    for at in (61, 200, 500):
+        await store.touch(document.id, after(at))
+    await store.record_hop(a_hop(document, received_at=after(510)), recipients=["H48.11"], consignment=None)
+    assert await stalled(store, 569) == []
+    assert await stalled(store, 571) == [document.id]
+    await store.touch(document.id, after(571))
+    assert await stalled(store, 571 + 119) == []
+    assert await stalled(store, 571 + 121) == [document.id]
+
+
+async def test_what_was_published_again_counts_until_it_moves_or_arrives(store: Store) -> None:
+    _, moving, arrived = documents = [await published(store) for _ in range(3)]
+    for document in documents:
+        await store.touch(document.id, after(10))
+    assert await store.republished(after(10)) == (3, 3)
+    hop = a_hop(moving, received_at=after(11))
+    await store.record_hop(hop, recipients=["H48.11"], consignment=None)
+    await consign(store, arrived, "H48.11")
+    assert await store.republished(after(10)) == (3, 1)
+    assert await store.republished(after(11)) == (0, 0)
 
 
 async def test_touch_leaves_delivered_copies_alone(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +191,8 @@ async def use_receipts(store: Store) -> None:
 async def use_the_rest(store: Store, document: NewDocument) -> None:
     await store.mark_published([document.id], after(1))
     await store.unpublished(after(9), 5)
-    await store.stalled(after(9), 5)
+    await store.stalled(after(9), timedelta(minutes=1), 5)
+    await store.republished(after(1))
     await store.touch(document.id, after(2))
     await store.positions()
     await store.events(document_id=document.id)

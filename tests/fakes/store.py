@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from lienthong.domain.delivery import UNDELIVERED, DeliveryState, sources
@@ -36,6 +36,7 @@ from lienthong.hub.rows import (
 from lienthong.hub.status_port import ChangeKind
 from lienthong.store.documents import acceptance_event, check_keys
 from lienthong.store.held import EVENTS, STATES
+from lienthong.store.republishing import DOUBLINGS
 from lienthong.store.search import fold
 from lienthong.store.tables import storable
 from tests.fakes.failing import may_fail
@@ -52,6 +53,7 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
     def __init__(self) -> None:
         super().__init__()
         self._held: dict[str, HeldRow] = {}
+        self._touched: dict[str, tuple[int, datetime]] = {}  # document: times published again, the last
 
     async def close(self) -> None:
         """Nothing to let go of."""
@@ -180,13 +182,17 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
         return [known.row for known in reversed(found)][:limit]
 
     @may_fail
-    async def stalled(self, older_than: datetime, limit: int) -> list[DocumentRow]:
+    async def stalled(self, at: datetime, wait: timedelta, limit: int) -> list[DocumentRow]:
         waiting = []
         for known in self._documents.values():
             since = [
                 row.updated_at
                 for row in known.deliveries.values()
-                if row.state in UNDELIVERED and row.updated_at < older_than
+                if row.state in UNDELIVERED and row.updated_at < at - wait
+            ]
+            times, last = self._touched.get(known.row.id, (0, known.row.accepted_at - timedelta(days=1)))
+            since = [
+                moved for moved in since if moved > last or last < at - wait * 2 ** min(times, DOUBLINGS)
             ]
             if since and known.row.published_at is not None:
                 waiting.append((min(since), known.row.id, known.row))
@@ -195,9 +201,26 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
     @may_fail
     async def touch(self, document_id: str, at: datetime) -> None:
         known = self._documents.get(document_id)
+        times, last = self._touched.get(document_id, (0, at))
+        rows = known.deliveries.values() if known else ()
+        moved = any(row.state in UNDELIVERED and row.updated_at > last for row in rows)
+        self._touched[document_id] = (1 if moved else times + 1, at)
         for row in list(known.deliveries.values()) if known else []:
             if known and row.state in UNDELIVERED:
                 known.deliveries[row.recipient] = replace(row, updated_at=at)
+
+    @may_fail
+    async def republished(self, since: datetime) -> tuple[int, int]:
+        recent = {key: at for key, (_, at) in self._touched.items() if at >= since}
+        unmoved = [
+            key
+            for key, at in recent.items()
+            if any(
+                row.state in UNDELIVERED and row.updated_at <= at
+                for row in self._documents[key].deliveries.values()
+            )
+        ]
+        return len(recent), len(unmoved)
 
     def _shift(
         self,

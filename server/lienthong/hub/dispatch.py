@@ -52,6 +52,7 @@ class Dispatcher:
         self._clock = clock
         self._inline_limit = inline_limit
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue(backlog)
+        self._in_hand: set[str] = set()
         self._confirmed: list[str] = []
         self._noting: asyncio.Task[None] | None = None
 
@@ -65,6 +66,7 @@ class Dispatcher:
         inline = data if len(data) <= self._inline_limit else None
         try:
             self._jobs.put_nowait(_Job(document, acceptance, recipients, inline))
+            self._in_hand.add(document.id)
         except asyncio.QueueFull:
             log.warning("dispatch.backlog_full", document_id=document.id)
 
@@ -88,7 +90,12 @@ class Dispatcher:
             except HubFault as fault:
                 log.warning("dispatch.not_published", document_id=job.document.id, reason=str(fault))
             finally:
+                self._in_hand.discard(job.document.id)
                 self._jobs.task_done()
+
+    def has(self, document_id: str) -> bool:
+        """Whether the document waits here to be published, or is just being."""
+        return document_id in self._in_hand
 
     def _note(self, document_id: str) -> None:
         """Note the confirmation soon, together with those that come meanwhile: one write for many documents.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -94,12 +94,20 @@ class DocumentStore(Protocol):
         """Documents no broker has confirmed yet, accepted before `older_than`, oldest first."""
         ...
 
-    async def stalled(self, older_than: datetime, limit: int) -> list[DocumentRow]:
-        """Published documents with a delivery ACCEPTED or IN_TRANSIT whose `updated_at` is before `older_than`."""
+    async def stalled(self, at: datetime, wait: timedelta, limit: int) -> list[DocumentRow]:
+        """Published documents with a delivery ACCEPTED or IN_TRANSIT unchanged for `wait` before `at`, longest first.
+
+        One that was published again must have waited since: twice as long after the first time, and so on, up to
+        64 times.
+        """
         ...
 
     async def touch(self, document_id: str, at: datetime) -> None:
-        """Set `updated_at` of undelivered deliveries, so that a re-publication is not repeated at once."""
+        """Note a publication again: counted for `stalled`, and `updated_at` of undelivered deliveries is set."""
+        ...
+
+    async def republished(self, since: datetime) -> tuple[int, int]:
+        """How many documents were touched since then, and how many of them have a delivery that has not moved."""
         ...
 
     async def record_hop(

@@ -3,13 +3,18 @@
 Two kinds: never confirmed by a broker (it was away, or the hub was killed after the commit), and confirmed but
 without progress for long (the broker lost its disk, a queue was purged). Hops are idempotent, so a document that
 was only slow is not doubled: nodes that did their hop repeat the record they have and drop finished branches.
+
+From here nobody can tell a lost message from one that waits in a long queue, and a copy of one that waits makes the
+queue longer. So publishing again limits itself, whatever the patience is set to: what the dispatcher has in hand is
+left to it, a document's own wait doubles each time (the store counts), and of what was published again only so much
+may be without progress at a time (`_room`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -21,6 +26,8 @@ from lienthong.hub.rows import DocumentRow
 log = structlog.get_logger(__name__)
 
 _BATCH = 500
+_WINDOW = 32  # published again and not moved since: so many at first
+_FEW = 1  # per round, whatever becomes of the others: who is lost is found behind those that cannot move
 _AT_ONCE = 16  # documents published side by side
 _AWAY = 16  # faults in a row after which a round ends: the broker is away, the next round tries again
 
@@ -42,6 +49,7 @@ class Reconciler:
         self._dispatcher = dispatcher
         self._clock = clock
         self._patience = patience
+        self._window = _WINDOW
 
     async def run(self, stop: asyncio.Event) -> None:
         """A round every `patience.every` seconds until `stop`."""
@@ -56,12 +64,28 @@ class Reconciler:
                 continue
 
     async def reconcile(self, *, everything: bool = False) -> int:
-        """One round; returns how many documents were published. `everything` does not wait for the usual age."""
+        """One round; returns how many documents were published. `everything` waits for nothing and knows no bound."""
         now = self._clock()
         fresh = now - timedelta(seconds=0 if everything else self._patience.unpublished_after)
-        stalled = now - timedelta(seconds=0 if everything else self._patience.stalled_after)
-        published = await self._publish(await self._store.unpublished(fresh, _BATCH))
-        return published + await self._publish(await self._store.stalled(stalled, _BATCH))
+        unpublished = await self._store.unpublished(fresh, _BATCH)
+        if not everything:
+            unpublished = [document for document in unpublished if not self._dispatcher.has(document.id)]
+        wait = timedelta(seconds=0 if everything else self._patience.stalled_after)
+        room = _BATCH if everything else await self._room(now, wait)
+        return await self._publish(unpublished) + await self._publish(
+            await self._store.stalled(now, wait, room)
+        )
+
+    async def _room(self, now: datetime, wait: timedelta) -> int:
+        """How many may be published again in this round.
+
+        As TCP does after a loss: as long as what was published again moves on, ever more at once; while it does not
+        move either, it merely queues, and only a few are added.
+        """
+        published, unmoved = await self._store.republished(now - wait)
+        if published:
+            self._window = min(self._window * 2, _BATCH) if unmoved <= published // 2 else _WINDOW
+        return max(self._window - unmoved, _FEW)
 
     async def _publish(self, documents: list[DocumentRow]) -> int:
         """Publish a batch. One document that cannot be read keeps no other from going."""

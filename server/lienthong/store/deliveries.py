@@ -20,7 +20,7 @@ from lienthong.domain.delivery import DeliveryState, sources
 from lienthong.domain.document import Lane
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.errors import Code, Refusal
-from lienthong.hub.rows import DeliveryRow, DocumentRow, EventRow, EvidenceRow, InboxItem, Position
+from lienthong.hub.rows import DeliveryRow, EventRow, EvidenceRow, InboxItem, Position
 from lienthong.hub.status_port import ChangeKind
 from lienthong.store import changes, events, rows, tables
 from lienthong.store.database import insert_once
@@ -177,32 +177,6 @@ def inbox_item(row: sa.Row[Any]) -> InboxItem:
     delivery = dict(zip(names[0], row[:split], strict=True))
     document = dict(zip(names[1], row[split:], strict=True))
     return InboxItem(delivery=rows.delivery_of(delivery), document=rows.document_of(document))
-
-
-def stalled(connection: Connection, older_than: datetime, limit: int) -> list[DocumentRow]:
-    """Published documents with an undelivered delivery unchanged since before `older_than`, oldest change first."""
-    waiting = (
-        select(ways.c.document_id, func.min(ways.c.updated_at).label("since"))
-        .join(docs, docs.c.id == ways.c.document_id)
-        .where(tables.undelivered, ways.c.updated_at < older_than, docs.c.published_at.is_not(None))
-        .group_by(ways.c.document_id)
-        .order_by(func.min(ways.c.updated_at), ways.c.document_id)
-        .limit(limit)
-        .subquery("waiting")
-    )
-    query = (
-        select(*rows.DOCUMENT)
-        .join(waiting, waiting.c.document_id == docs.c.id)
-        .order_by(waiting.c.since, waiting.c.document_id)
-    )
-    return [rows.document(row) for row in connection.execute(query)]
-
-
-def touch(connection: Connection, document_id: str, at: datetime) -> None:
-    """Set `updated_at` of the document's undelivered deliveries."""
-    connection.execute(
-        update(ways).where(ways.c.document_id == document_id, tables.undelivered).values(updated_at=at)
-    )
 
 
 def positions(connection: Connection) -> list[Position]:

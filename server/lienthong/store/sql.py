@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lienthong.domain.agency import Agency, Directory
 from lienthong.domain.delivery import DeliveryState
@@ -47,6 +47,7 @@ from lienthong.store import (
     notices,
     numbers,
     receipts,
+    republishing,
 )
 from lienthong.store.database import Database
 from lienthong.store.schema import check_schema
@@ -125,11 +126,14 @@ class SqlStore:
     async def unpublished(self, older_than: datetime, limit: int) -> list[DocumentRow]:  # noqa: D102
         return await self._db.read(documents.unpublished, older_than, limit)
 
-    async def stalled(self, older_than: datetime, limit: int) -> list[DocumentRow]:  # noqa: D102
-        return await self._db.read(deliveries.stalled, older_than, limit)
+    async def stalled(self, at: datetime, wait: timedelta, limit: int) -> list[DocumentRow]:  # noqa: D102
+        return await self._db.read(republishing.stalled, at, wait, limit)
 
     async def touch(self, document_id: str, at: datetime) -> None:  # noqa: D102
-        await self._db.write(deliveries.touch, document_id, at)
+        await self._db.write(republishing.touch, document_id, at)
+
+    async def republished(self, since: datetime) -> tuple[int, int]:  # noqa: D102
+        return await self._db.read(republishing.republished, since)
 
     async def record_hop(  # noqa: D102
         self, hop: HopRow, *, recipients: Sequence[str], consignment: Consignment | None

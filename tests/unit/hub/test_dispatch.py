@@ -47,6 +47,7 @@ async def test_a_broker_that_is_away_leaves_it_to_the_reconciler(bench: Bench) -
 
 async def test_what_was_accepted_a_moment_ago_is_left_to_the_dispatcher(bench: Bench) -> None:
     await bench.submit(COMMUNE, [DEPARTMENT])
+    bench.dispatcher._in_hand.clear()
     bench.pass_time(9)
     assert await bench.reconciler.reconcile() == 0
     assert await bench.reconciler.reconcile(everything=True) == 1
@@ -126,6 +127,7 @@ async def test_a_document_without_progress_is_published_again_once_per_patience(
     bench.pass_time(2)
     assert await bench.reconciler.reconcile() == 1
     assert await bench.reconciler.reconcile() == 0  # it was touched
+    bench.pass_time(1)
     await bench.walk(COMMUNE)
     bench.pass_time(601)
     assert await bench.reconciler.reconcile() == 1  # lost again, further on
@@ -147,7 +149,61 @@ async def waiting(bench: Bench, count: int) -> list[str]:
         ids.append(sent.document.id)
         bench.pass_time(1)
     bench.pass_time(60)
+    bench.dispatcher._in_hand.clear()  # of a hub that was killed
     return ids
+
+
+async def test_what_the_dispatcher_has_in_hand_is_left_to_it_however_long_it_takes(bench: Bench) -> None:
+    """Under load its queue is longer than the reconciler's patience: a second copy of each would double the load."""
+    sent = await bench.submit(COMMUNE, [DEPARTMENT])
+    bench.pass_time(3600)
+    assert await bench.reconciler.reconcile() == 0
+    await bench.dispatch()
+    assert len(bench.broker.published) == 1
+    assert await published(bench, sent.document.id)
+    assert not bench.dispatcher.has(sent.document.id)
+
+
+async def test_a_failed_publish_is_in_nobodys_hand(bench: Bench) -> None:
+    bench.broker.fail_next_publish()
+    await bench.sent(COMMUNE, [DEPARTMENT])
+    bench.pass_time(11)
+    assert await bench.reconciler.reconcile() == 1
+
+
+async def test_a_backlog_longer_than_the_patience_is_not_published_over_and_over(bench: Bench) -> None:
+    """1,000 documents queue for an hour with a patience of ten minutes: rounds every five seconds add few copies."""
+    number = 1_000
+    one = await bench.sent(COMMUNE, [DEPARTMENT])
+    known = bench.store._documents[one.document.id]
+    for n in range(number - 1):
+        row = replace(known.row, id=f"{n:04}")
+        ways = {code: replace(way, document_id=row.id) for code, way in known.deliveries.items()}
+        bench.store._documents[row.id] = replace(known, row=row, deliveries=ways)
+    copies = 0
+    for _ in range(720):
+        bench.pass_time(5)
+        copies += await bench.reconciler.reconcile()
+    assert copies < number  # before: five of each
+
+
+async def test_a_broker_that_lost_everything_is_filled_again_ever_faster(bench: Bench) -> None:
+    number = 300
+    for n in range(number):
+        await bench.submit(COMMUNE, [DEPARTMENT], code_number=str(n))
+    bench.broker.drop_next_publish(number)
+    await bench.dispatch()
+    bench.pass_time(601)
+    rounds: list[int] = []
+    while len(rounds) < 10 and sum(rounds) < number:
+        before = len(bench.broker.published)
+        rounds.append(await bench.reconciler.reconcile())
+        bench.pass_time(5)
+        for _, _, body in bench.broker.published[before:]:
+            await bench.hop(COMMUNE, body)
+    assert sum(rounds) == number
+    assert rounds[:-1] == sorted(rounds[:-1])
+    assert len(rounds) <= 5
 
 
 async def test_documents_whose_bytes_are_gone_keep_no_other_from_leaving(bench: Bench) -> None:
