@@ -50,7 +50,7 @@ def _tell(file: BigFile, output: Output) -> None:
         return
     words = output.words
     output.show(f"{file.path}")
-    size = f"{file.size} {words('bytes')}"
+    size = f"{file.size:,} {words('bytes')}"
     output.facts({"SHA-256": file.sha256, words("size"): size, words("media_type"): file.media_type})
     output.note(words("uploaded"), style="dim")
 

@@ -158,7 +158,7 @@ class ContentDesk:
     async def _check(self, content: DocumentContent, size: int | None, path: str) -> None:
         where = f"{path}/ExternalContent"
         if size is None or await self._contents.size(content.sha256) != size:
-            detail = f"{where}: {content.name[:80]} ({content.sha256}) has not been uploaded"
+            detail = f"{where}: {content.name[:80]} ({content.sha256}) has not been uploaded: send it first"
             raise Refusal(Code.ATTACHMENT_MISMATCH, field=where, detail=detail)
         if size != content.size:
             detail = f"{where}: {content.name[:80]} has {size} bytes, not {content.size}"
