@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Business, BusinessType
 from lienthong.errors import Code, Refusal
 from lienthong.hub.rows import DocumentQuery, EventRow
+from tests.pki.pdf import plain_pdf, sign_pdf
 from tests.services.linkage import Linkage
 
 COMMUNE, DEPARTMENT, OTHER = "H48.31.05", "H48.11", "H48.33.02"
@@ -67,3 +69,34 @@ async def test_declared_words_of_secrecy_travel_and_undeclared_ones_do_not(linka
     sent = await linkage.submit(COMMUNE, [DEPARTMENT], **words, no_state_secret=True)
     assert [finding.rule for finding in sent.warnings if finding.rule == "secrecy"] == ["secrecy"]
     await linkage.receive(DEPARTMENT, sent.document.id)
+
+
+async def test_of_documents_under_one_number_at_the_very_same_moment_one_is_accepted(
+    linkage: Linkage,
+) -> None:
+    race = [
+        linkage.submit(COMMUNE, [DEPARTMENT], code_number="99", document_id=f"d{n}", subject=f"Việc {n}")
+        for n in range(8)
+    ]
+    answers = await asyncio.gather(*race, return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, Refusal)]
+    assert [(refusal.code, refusal.rule) for refusal in refused] == [
+        (Code.RULE_VIOLATED, "number-in-year")
+    ] * 7
+    assert len(await linkage.store.numbered(COMMUNE, "99", "UBND-VX", 2026)) == 1
+
+
+async def test_every_step_every_mismatch_and_every_pdf_is_told_over_the_real_store(linkage: Linkage) -> None:
+    official = linkage.world.issue("Nguyễn Văn A").signing_key
+    pdf = await asyncio.to_thread(sign_pdf, plain_pdf(), official, "Signature1")
+    files = {"a.pdf": pdf, "b.pdf": b"\x7fELF"}
+    data = linkage.world.signed(COMMUNE, [DEPARTMENT], files=files, key=linkage.world.key(OTHER))
+    checked = await linkage.hub.check(linkage.caller(COMMUNE), data.replace(b"UBND-VX", b"UBND-VY"))
+    assert [(p.step, p.code, p.rule) for p in checked.problems if p.blocking] == [
+        ("signature", Code.SIGNATURE_INVALID, None),
+        ("signature", Code.SIGNER_NOT_SENDER, None),
+        ("attachments", Code.ATTACHMENT_MISMATCH, "attachment-types"),
+    ]
+    assert [(report.name, [one.trusted for one in report.signatures]) for report in checked.pdfs] == [
+        ("a.pdf", [True])
+    ]
