@@ -18,6 +18,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -60,8 +61,14 @@ class _Text(Enum):
 
 #: the elements of a signature in the order of the file: tag, names of attributes, number of children
 _Skeleton = tuple[tuple[str, tuple[str, ...], int], ...]
-#: for each of them: its own text, the text behind it
-_Texts = tuple[tuple[_Text, _Text], ...]
+
+
+class _Texts(NamedTuple):
+    """Elements by their number in the skeleton; a text that is not named is free."""
+
+    base64: tuple[int, ...]
+    blank: tuple[int, ...]
+    blank_behind: tuple[int, ...]  #: white space only between the element's end and the next tag
 
 
 class _Node(NamedTuple):
@@ -246,22 +253,27 @@ def transforms(reference: etree._Element) -> list[str]:
 def _check_grammar(signature: etree._Element) -> None:
     """Its structure, which is the same for thousands of signatures, then the texts, which never are."""
     elements = list(signature.iter())
-    skeleton = tuple((str(e.tag), tuple(map(str, e.keys())), len(e)) for e in elements)
+    skeleton = cast("_Skeleton", tuple((e.tag, tuple(e.keys()), len(e)) for e in elements))
     texts = _known_texts(skeleton) if len(skeleton) <= _USUAL else _check_structure(skeleton)
-    for element, (own, behind) in zip(elements, texts, strict=True):
-        if own is _Text.BASE64:
-            _check_base64(element.text or "", _name(element))
-        elif own is _Text.BLANK and (element.text or "").strip():
-            raise _uncovered(f"text between the elements of {_name(element)}", _name(element))
-        if behind is _Text.BLANK and (element.tail or "").strip():
-            raise _uncovered("text between the elements of the signature", _name(element))
+    for index in texts.base64:
+        _check_base64(elements[index].text or "", _name(elements[index]))
+    for index in texts.blank:
+        if (text := elements[index].text) and text.strip():
+            raise _uncovered(f"text between the elements of {_name(elements[index])}", _name(elements[index]))
+    for index in texts.blank_behind:
+        if (text := elements[index].tail) and text.strip():
+            raise _uncovered(f"text behind {_name(elements[index])}")
 
 
 def _check_structure(skeleton: _Skeleton) -> _Texts:
-    """Elements and attributes against `_GRAMMAR`; for each element, what its text and the text behind it may be."""
-    texts: list[tuple[_Text, _Text]] = []
-    _check_node(_nested(iter(skeleton)), _Text.FREE, texts)
-    return tuple(texts)
+    """Elements and attributes against `_GRAMMAR`; which texts are limited to what."""
+    kinds: list[tuple[_Text, _Text]] = []
+    _check_node(_nested(iter(skeleton)), _Text.FREE, kinds)
+    return _Texts(
+        base64=tuple(i for i, (own, _) in enumerate(kinds) if own is _Text.BASE64),
+        blank=tuple(i for i, (own, _) in enumerate(kinds) if own is _Text.BLANK),
+        blank_behind=tuple(i for i, (_, behind) in enumerate(kinds) if behind is _Text.BLANK),
+    )
 
 
 #: a structure that was refused is not remembered, nor is one that nobody writes twice
@@ -273,7 +285,7 @@ def _nested(elements: Iterator[tuple[str, tuple[str, ...], int]]) -> _Node:
     return _Node(tag, attributes, [_nested(elements) for _ in range(children)])
 
 
-def _check_node(node: _Node, behind: _Text, texts: list[tuple[_Text, _Text]]) -> None:
+def _check_node(node: _Node, behind: _Text, kinds: list[tuple[_Text, _Text]]) -> None:
     name = _prefixed(node.tag)
     rule = _GRAMMAR[name]
     children = [_prefixed(child.tag) for child in node.children]
@@ -285,25 +297,28 @@ def _check_node(node: _Node, behind: _Text, texts: list[tuple[_Text, _Text]]) ->
     own = _Text.BLANK
     if rule.text:
         own = _Text.BASE64 if name in _BASE64 else _Text.FREE
-    texts.append((own, behind))
+    kinds.append((own, behind))
     for child, child_name in zip(node.children, children, strict=True):
         if child_name == "xades:SignedProperties":
-            _check_properties(child, own, texts)
+            _check_properties(child, own, kinds)
         else:
-            _check_node(child, own, texts)
+            _check_node(child, own, kinds)
 
 
-def _check_properties(node: _Node, behind: _Text, texts: list[tuple[_Text, _Text]]) -> None:
+def _check_properties(node: _Node, behind: _Text, kinds: list[tuple[_Text, _Text]]) -> None:
     """SignedProperties are covered by their own Reference; only their namespaces are looked at."""
     if _prefixed(node.tag).partition(":")[0] not in ("ds", "xades", "xades141"):
         raise _uncovered(f"{_shown(node.tag)} is foreign to the signature", "SignedProperties")
-    texts.append((_Text.FREE, behind))
+    kinds.append((_Text.FREE, behind))
     for child in node.children:
-        _check_properties(child, _Text.FREE, texts)
+        _check_properties(child, _Text.FREE, kinds)
 
 
 def _check_base64(text: str, name: str) -> None:
     """One spelling per value: no foreign letters, which decoders skip, and no loose padding bits."""
+    with suppress(binascii.Error, ValueError):
+        if text and binascii.b2a_base64(binascii.a2b_base64(text), newline=False) == text.encode():
+            return  # without white space
     letters = "".join(text.split())
     try:
         canonical = base64.b64encode(base64.b64decode(letters, validate=True)).decode()
