@@ -223,13 +223,19 @@ class Machine:
         from lienthong.broker.private_node import PrivateNode  # RabbitMQ's client takes long to load
 
         warn("starting RabbitMQ")
-        self._node = PrivateNode(loaded.broker.data)
+        self._node = PrivateNode(loaded.broker.data, nodes=self._nodes())
         await self._node.start()
         prefix = settings.ENVIRONMENT_PREFIX
         return {
             f"{prefix}BROKER__URLS": json.dumps([self._node.amqp_url]),
             f"{prefix}BROKER__MANAGEMENT_URL": self._node.management_url,
         }
+
+    def _nodes(self) -> int:
+        """How many nodes there will be, roughly: keys made before, and entries of the directory that is to be."""
+        made = sum(1 for _ in self._state.nodes.glob("*.pem"))
+        asked = 0 if self._plan.directory is None else self._plan.directory.read_text("utf-8").count("code:")
+        return max(made, asked)
 
     async def _watch_broker(self, node: PrivateNode) -> None:
         while True:

@@ -106,6 +106,7 @@ unpublished = documents.c.published_at.is_(None)
 sa.Index(
     "ix_documents_unpublished",
     documents.c.accepted_at,
+    documents.c.id,  # with it SQLite has no reason to prefer the index of all documents in this order
     sqlite_where=unpublished,
     postgresql_where=unpublished,
 )

@@ -72,7 +72,7 @@ def _make_documents() -> None:
     op.create_index(
         "ix_documents_unpublished",
         "documents",
-        ["accepted_at"],
+        ["accepted_at", "id"],
         sqlite_where=sa.text("published_at IS NULL"),
         postgresql_where=sa.text("published_at IS NULL"),
     )
