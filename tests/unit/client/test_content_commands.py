@@ -284,3 +284,20 @@ def test_what_nobody_has_is_named(run: Run, hub: FakeExchange, package: bytes) -
     assert kept["missing"] == []
     run(SENDER, "verify", "bare", "--without-content")
     run(SENDER, "evidence", stored.id, "proof", "--content", "maps", exit_code=2)
+
+
+@pytest.mark.parametrize(
+    "other", [PLAN[:-1] + b"!", PLAN[:-1], PLAN + b"!"], ids=["changed", "cut", "longer"]
+)
+def test_other_bytes_from_the_hub_never_become_the_file(
+    run: Run, hub: FakeExchange, package: bytes, other: bytes
+) -> None:
+    run(SENDER, "submit", "signed.edxml", "--content", "maps")
+    (stored,) = hub.documents.values()
+    hub.contents[sha256_hex(PLAN)] = bytearray(other)
+    (error,) = run(RECIPIENT, "fetch", stored.id, "in", exit_code=3)
+    assert error["error"]["code"] == "ATTACHMENT_MISMATCH"
+    assert [path.name for path in Path("in/attachments").iterdir() if "plan" in path.name] == []
+    hub.contents[sha256_hex(PLAN)] = bytearray(PLAN)
+    run(RECIPIENT, "fetch", stored.id, "in")
+    run(RECIPIENT, "verify", "in")

@@ -162,3 +162,15 @@ async def test_a_big_document_waits_at_the_relay_before_its_bytes_are_read(bench
         assert await waiting is Outcome.DONE
     assert bench.relay.gate.used == 0
     assert [node for node, _, _ in bench.broker.published].count(DISTRICT) == 2
+
+
+async def test_the_files_of_a_big_document_are_looked_at_in_turn(bench: Bench) -> None:
+    big = await bench.submit(COMMUNE, [DEPARTMENT], files={"a.bin": os.urandom(SMALL)})
+    small = await bench.submit(COMMUNE, [DEPARTMENT], code_number="7")
+    async with bench.gate.hold(100 * SMALL):
+        waiting = asyncio.create_task(bench.hub.content.reports(big.document))
+        async with asyncio.timeout(5):
+            assert len(await bench.hub.content.reports(small.document)) == 1
+        assert not await passes(waiting)
+    async with asyncio.timeout(5):
+        assert [report.size for report in await waiting] == [SMALL]
