@@ -135,10 +135,10 @@ class RelaySettings(_Section):
 
     keys: Path = Path("nodes")
     """Folder of the relay keys: NODE.pem with key and certificate."""
-    express_concurrency: Count = 4
+    express_concurrency: Count = 16
     """Messages of express lanes in work at once in one process."""
-    normal_concurrency: Count = 4
-    """Messages of normal lanes in work at once in one process."""
+    normal_concurrency: Count = 32
+    """Messages of normal lanes in work at once in one process: while some are proved, others are synced and sent."""
     metrics_listen: HostPort | Literal[""] = ""
     """Address and port of the relay's /metrics; empty: none."""
 

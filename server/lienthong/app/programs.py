@@ -18,6 +18,7 @@ import structlog
 from lienthong import telemetry
 from lienthong.app.background import declare_nodes, gauge, measured, serve_nodes
 from lienthong.app.deadlines import deadlines_of
+from lienthong.app.interpreter import settle
 from lienthong.app.readiness import notify, stop_on_signals
 from lienthong.app.trust_files import NodeKeys, TrustFiles
 from lienthong.blobs import open_blobs, open_contents
@@ -118,6 +119,7 @@ async def run_hub(settings: Settings) -> None:
                 gauge(store, broker, server, ending),
             )
             tasks = [group.create_task(work) for work in works]
+            settle()
             port = await server.start()
             log.info("hub.serving", address=settings.hub.listen, port=port, agencies=len(parts.hub.directory))
             notify("READY=1")
@@ -155,6 +157,7 @@ async def run_relay(settings: Settings, patterns: Sequence[str] = ("*",)) -> Non
         _serve_metrics(settings.relay.metrics_listen, stack)
         handler = measured(relay.handle)
         ending = asyncio.Event()
+        settle()
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(knowledge.run(ending, every=settings.trust.refresh_every)),

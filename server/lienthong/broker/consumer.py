@@ -33,8 +33,10 @@ from lienthong.hub.ports import Outcome, Retry, TransitDelivery, TransitHandler
 
 log = structlog.get_logger(__name__)
 
-#: Messages an intake may hold unhandled, over all its queues: bounds memory (each up to some 256 KiB).
-HELD_MESSAGES = 512
+#: Messages an intake may hold unhandled, over all its queues: bounds memory (each up to some 256 KiB, mostly 20).
+HELD_MESSAGES = 1024
+#: Fewer per queue would make one busy queue wait for the broker after each of them.
+LEAST_PREFETCH = 4
 #: Registering a consumer with a quorum queue waits for its log on disk, so several channels at once pay.
 CHANNELS = 8
 CONSUME_SECONDS = 20.0  #: one registration; a queue without a leader never answers
@@ -131,7 +133,8 @@ class Intake:
             for source in self._sources.values()
             if source.queue not in consumed and source.queue not in self._ailing
         ]
-        prefetch = max(1, min(self._concurrency, HELD_MESSAGES // max(1, len(self._sources))))
+        share = HELD_MESSAGES // max(1, len(self._sources))
+        prefetch = min(self._concurrency, max(LEAST_PREFETCH, share))
 
         async def work(channel: AbstractChannel) -> None:
             await channel.set_qos(prefetch_count=prefetch)  # of each consumer from now on, not global
