@@ -91,25 +91,27 @@ class BusinessCalls(ABC):
         ]
         turns = asyncio.Semaphore(_AT_ONCE)
 
-        async def ask(recipient: str) -> Refusal | None:
+        async def ask(recipient: str) -> Accepted | Refusal:
             async with turns:
                 try:
-                    await self._say(found.document, StatusCode.TAKE_BACK, description=reason, to=recipient)
+                    return await self._say(
+                        found.document, StatusCode.TAKE_BACK, description=reason, to=recipient
+                    )
                 except Refusal as refusal:
                     return refusal
-                return None
 
-        refusals = dict(zip(concerned, await asyncio.gather(*map(ask, concerned)), strict=True))
+        answers = dict(zip(concerned, await asyncio.gather(*map(ask, concerned)), strict=True))
         after = await self.track(found.document.document_id)
         return [
             Recalled(
                 recipient=delivery.recipient,
                 delivery=delivery,
                 request=delivery.requests[-1] if delivery.requests else None,
-                refusal=refusals[delivery.recipient],
+                refusal=answer if isinstance(answer, Refusal) else None,
+                warnings=() if isinstance(answer, Refusal) else answer.warnings,
             )
             for delivery in after.deliveries
-            if delivery.recipient in refusals
+            if (answer := answers.get(delivery.recipient)) is not None
         ]
 
     async def update(

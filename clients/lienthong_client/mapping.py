@@ -141,6 +141,7 @@ def to_notice(notice: business_pb2.Notice) -> Notice:
         delivery=_to_delivery(notice.delivery),
         request=to_request(notice.request),
         by=to_summary(notice.by),
+        onward=tuple(to_summary(copy) for copy in notice.onward),
     )
 
 

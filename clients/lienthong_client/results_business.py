@@ -74,6 +74,7 @@ class Notice:
     delivery: Delivery
     request: DeliveryRequest  #: WITHDRAWN or SUPERSEDED; ASKED: to be answered with status 15 or 16
     by: DocumentSummary  #: the package that asks; of a replacement, the document in this one's place
+    onward: tuple[DocumentSummary, ...] = ()  #: our documents that passed it on: ours to recall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +85,4 @@ class Recalled:
     delivery: Delivery
     request: DeliveryRequest | None
     refusal: Refusal | None = None
+    warnings: tuple[Warning, ...] = ()  #: copies the recipient passed on, which are not withdrawn

@@ -206,3 +206,16 @@ async def test_what_ended_a_delivery_is_told_to_its_recipient_until_it_was_seen(
     assert await store.notices("H48.11", after=None, limit=9) == []
     with pytest.raises(Refusal):
         await store.notices("H48.11", after="unknown", limit=9)
+
+
+async def test_what_passes_a_document_on_is_kept_with_it(store: Store) -> None:
+    document = await in_inbox(store)
+    copy = a_document("H48.02", sender="H48.11", at=after(5), onward=(document.id,))
+    await store.accept(copy)
+    await store.accept(copy)  # the same bytes again
+    assert [row.id for row in await store.onward(document.id, "H48.11")] == [copy.id]
+    assert await store.onward(document.id, "H48.02") == []
+    assert await store.onward(copy.id, "H48.11") == []
+    await store.accept(a_request(document, RequestKind.UPDATE))
+    (notice,) = await store.notices("H48.11", after=None, limit=9)
+    assert [row.id for row in notice.onward] == [copy.id]

@@ -54,6 +54,7 @@ class FakeStatusStore(FakeDirectoryStore):
         self._requests: list[RequestRow] = []
         self._changes: list[_Change] = []
         self._seen: set[str] = set()  # requests
+        self._onward: list[tuple[str, str]] = []  # (document, what passes it on)
 
     def _note(
         self,
@@ -91,6 +92,7 @@ class FakeStatusStore(FakeDirectoryStore):
 
     def _apply_business(self, document: NewDocument, done: Step) -> None:
         at = document.accepted_at
+        self._onward += [(source, document.id) for source in document.onward]
         for new in document.requests:
             ended = self._documents[new.document_id].deliveries[new.recipient].state in ENDED
             row = RequestRow(
@@ -183,6 +185,12 @@ class FakeStatusStore(FakeDirectoryStore):
         return tuple(sorted((ended | recalled) & set(recipients)))
 
     @may_fail
+    async def onward(self, document_id: str, sender: str) -> list[DocumentRow]:
+        found = [self._documents[copy].row for source, copy in self._onward if source == document_id]
+        found.sort(key=lambda row: (row.accepted_at, row.id))
+        return [row for row in found if row.sender == sender][:100]
+
+    @may_fail
     async def notices(self, agency: str, *, after: str | None, limit: int) -> list[NoticeRow]:
         own = [row for row in self._requests if row.recipient == agency]
         own.sort(key=lambda row: (row.asked_at, row.id))
@@ -196,6 +204,7 @@ class FakeStatusStore(FakeDirectoryStore):
                 document=self._documents[row.document_id].row,
                 delivery=self._documents[row.document_id].deliveries[row.recipient],
                 by=self._documents[row.package_id].row,
+                onward=tuple(await self.onward(row.document_id, agency)),
             )
             for row in own[first:]
             if row.state in TOLD and row.id not in self._seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lienthong.domain.delivery import DeliveryState
-from lienthong.domain.document import Business, BusinessType
+from lienthong.domain.document import Business, BusinessType, ResponseFor
 from lienthong.domain.evidence import ContentConsignmentFailure, ContentHandoverFailure
 from lienthong.domain.request import RequestKind, RequestState
 from lienthong.edxml.reader import parse
@@ -268,3 +268,24 @@ async def test_a_copy_that_concerns_nobody_any_more_ends_without_a_hop(linkage: 
     assert "H48" not in {row.node for row in await linkage.store.hops(sent.document.id)}
     kinds = [event.kind for event in await linkage.store.events(document_id=sent.document.id)]
     assert kinds.count("hop.stopped") == 1
+
+
+async def test_copies_passed_on_as_new_documents_are_told_of_and_stay_their_senders(linkage: Linkage) -> None:
+    await linkage.relay()
+    sent = await linkage.submit(SENDER, [RECIPIENT])
+    await linkage.receive(RECIPIENT, sent.document.id)
+    named = (ResponseFor(organ_id=SENDER, document_id=sent.document.edxml_document_id),)
+    copy = await linkage.submit(RECIPIENT, [OTHER], response_for=named, code_number="44")
+    await linkage.submit(RECIPIENT, [SENDER], response_for=named, code_number="45")  # a reply is no copy
+    await linkage.receive(OTHER, copy.document.id)
+    asked = await recall(linkage, sent, [RECIPIENT], reason=REASON)
+    (warning,) = [warning for warning in asked.warnings if warning.rule == "onward-copies"]
+    assert warning.detail_en.startswith(
+        f"{RECIPIENT} passed it on as 44/UBND-VX ({copy.document.id}) to {OTHER};"
+    )
+    (notice,) = await linkage.hub.notices(linkage.caller(RECIPIENT), after=None, limit=10)
+    assert [row.id for row in notice.onward] == [copy.document.id]
+    assert (await linkage.delivery(copy.document.id, OTHER)).state is DeliveryState.HANDED_OVER
+    await linkage.hub.fetch(linkage.caller(OTHER), copy.document.id, offset=0)
+    kinds = [event.kind for event in await linkage.store.events(document_id=asked.document.id)]
+    assert "document.onward_copies" in kinds

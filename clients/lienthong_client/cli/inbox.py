@@ -96,6 +96,9 @@ def _show_notice(notice: Notice, output: Output) -> None:
     by = f"{number_of(notice.by)} ({notice.by.document_id})"
     what = output.words(key, document=document.document_id, by=by)
     told = ": ".join(part for part in (what, asked.reason) if part)
+    if notice.onward:
+        copies = ", ".join(f"{number_of(copy)} ({copy.document_id})" for copy in notice.onward)
+        told += "; " + output.words("notice_onward", copies=copies)
     delivery_id = notice.delivery.delivery_id
     if not output.is_terminal:
         priority = output.words.priority(document.priority)

@@ -49,6 +49,8 @@ def recall(
             output.json(shapes_business.recalled(result))
         else:
             output.show(_line(result, result.recipient in from_inbox, output))
+            for warning in result.warnings:
+                output.show(Text(f"    ! {clean(warning.message)}", style="yellow"))
     if not results and not output.as_json:
         output.note(output.words("recall_none"), style="yellow")
     for result in results:

@@ -96,6 +96,7 @@ def notice(found: Notice) -> Json:
             **shapes_business.request(found.request),
             "delivery_state": found.delivery.state.value,
             "by": summary(found.by),
+            "onward": [summary(copy) for copy in found.onward],
         },
     }
 

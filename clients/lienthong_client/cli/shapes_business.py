@@ -70,5 +70,6 @@ def recalled(result: Recalled) -> Json:
         "node": result.delivery.node,
         "handed_over_at": moment(result.delivery.handed_over_at),
         "request": None if result.request is None else request(result.request),
+        "warnings": [warning(each) for each in result.warnings],
         "error": None if refusal is None else {"code": refusal.code.value, "message": refusal.message("en")},
     }

@@ -42,6 +42,10 @@ BUSINESS: Final[dict[str, tuple[str, str]]] = {
         "nơi gửi cập nhật bằng {by}; trả lời: lienthong-agency status {document} 15 (hoặc 16)",
     ),
     "notice_REPLACE_SUPERSEDED": ("replaced by {by}", "đã bị thay thế bằng {by}"),
+    "notice_onward": (
+        "you passed it on as {copies}: recall that too if it holds there",
+        "đơn vị đã chuyển tiếp bằng {copies}: xem xét thu hồi cả văn bản đó",
+    ),
     "notice_count": (
         "{count} recalled, replaced or asked about. Seen? lienthong-agency ack DELIVERY",
         "{count} văn bản bị thu hồi, thay thế hoặc chờ trả lời. Đã xem: lienthong-agency ack DELIVERY",

@@ -216,6 +216,7 @@ class Acceptance:
             contents=named_contents(package),
             status=judged.effects.status,
             requests=judged.effects.requests,
+            onward=judged.effects.onward,
             number_is_free=fresh,
             **_described(package),
         )

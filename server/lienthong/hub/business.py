@@ -5,12 +5,16 @@ one new document fits; it must come from one of the document's recipients, 13 fr
 A recall or update names it in Bussiness/DocumentId, else in the header's own DocumentId or in ResponseFor (the
 public SDK does each); a replacement lists documents with agencies. A name this hub never took a document under is no
 refusal: the package travels like any other, its sender is warned and an event is kept.
+
+A new document whose ResponseFor names one its sender received, sent to agencies that did not get it, passes it on. When
+that one is taken back from or replaced at whoever passed it on, the one who asks is warned of the copies, and a notice
+tells the other of them. They are not withdrawn: they are another agency's documents, and only it takes them back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from lienthong.domain.agency import Directory
@@ -25,6 +29,7 @@ from lienthong.hub.rows import DeliveryRow, DocumentRow
 from lienthong.hub.status_port import NewRequest, NewStatus
 
 TARGET_UNKNOWN = "target-unknown"
+ONWARD_COPIES = "onward-copies"
 
 _RESPONSE_FOR = "MessageHeader/ResponseFor/DocumentId"
 
@@ -35,6 +40,7 @@ class Effects:
 
     status: NewStatus | None = None
     requests: tuple[NewRequest, ...] = ()
+    onward: tuple[str, ...] = ()  #: documents its sender received and passes on with it
     refused: dict[str, Refusal] = field(default_factory=dict)  #: recipients (canonical) that must not get it
     warnings: tuple[Finding, ...] = ()
 
@@ -56,16 +62,47 @@ class Business:
     ) -> Effects:
         """What `sender`'s package for `recipients` (canonical codes) does. Raises `Refusal` STATUS_ILLEGAL."""
         if isinstance(package, StatusPackage):
-            return await self._status(sender, package, directory)
-        match package.business.type:
-            case BusinessType.RECALL:
-                return await self._recall(sender, package, recipients)
-            case BusinessType.UPDATE:
-                return await self._update(sender, package, recipients, directory)
-            case BusinessType.REPLACE:
-                return await self._replace(sender, package, recipients, directory)
-            case _:
-                return Effects()
+            effects = await self._status(sender, package, directory)
+        else:
+            match package.business.type:
+                case BusinessType.RECALL:
+                    effects = await self._recall(sender, package, recipients)
+                case BusinessType.UPDATE:
+                    effects = await self._update(sender, package, recipients, directory)
+                case BusinessType.REPLACE:
+                    effects = await self._replace(sender, package, recipients, directory)
+                case _:
+                    return await self._new(sender, package, recipients, directory)
+        return replace(effects, warnings=(*effects.warnings, *await self._copies(effects.requests)))
+
+    # --- documents passed on ----------------------------------------------------------------------------
+
+    async def _new(
+        self, sender: str, package: Document, recipients: list[str], directory: Directory
+    ) -> Effects:
+        """It passes a document on when it names one its sender received, and goes to agencies that did not get it."""
+        sources: list[str] = []
+        for named in package.response_for[:_CANDIDATES]:
+            author = directory.find(named.organ_id or "")
+            if author is None or author.code == sender:
+                continue
+            name = named.document_id or await self._numbered(author.code, named)
+            sources += [
+                target.document.id
+                for target in (await self._targets(author.code, name) if name else ())
+                if sender in target.deliveries and {*recipients} - {author.code, *target.deliveries}
+            ]
+        return Effects(onward=tuple(dict.fromkeys(sources)))
+
+    async def _copies(self, requests: Iterable[NewRequest]) -> list[Finding]:
+        """What the sender should know of copies that what it asks does not reach."""
+        found = []
+        for request in requests:
+            if request.kind is not RequestKind.UPDATE:
+                for copy in await self._store.onward(request.document_id, request.recipient):
+                    reached = [way.recipient for way in await self._store.deliveries(copy.id)]
+                    found.append(_passed_on(request.recipient, copy, reached))
+        return found
 
     # --- statuses ---------------------------------------------------------------------------------------
 
@@ -261,6 +298,18 @@ def _strangers(recipients: list[str], targets: list[_Target]) -> dict[str, Refus
         for code in recipients
         if code not in known
     }
+
+
+def _passed_on(recipient: str, copy: DocumentRow, reached: list[str]) -> Finding:
+    number = f"{copy.code_number}/{copy.code_notation}"
+    to = ", ".join(reached[:_CANDIDATES]) + (" …" if len(reached) > _CANDIDATES else "")
+    return Finding(
+        rule=ONWARD_COPIES,
+        field="MessageHeader/To",
+        detail_vi=f"{recipient} đã chuyển tiếp bằng văn bản {number} ({copy.id}) đến {to}; bản đó chưa bị thu hồi",
+        detail_en=f"{recipient} passed it on as {number} ({copy.id}) to {to}; that copy is not withdrawn",
+        blocking=False,
+    )
 
 
 def _unknown(path: str, name: str | None) -> Effects:

@@ -18,6 +18,7 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.request import FIRST, RequestKind, RequestState, settled_as
 from lienthong.edxml.rules import Finding
 from lienthong.errors import HubFault
+from lienthong.hub.business import ONWARD_COPIES, TARGET_UNKNOWN
 from lienthong.hub.changes import tell
 from lienthong.hub.failure import Failures
 from lienthong.hub.ports import Broker, Clock, Store
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 _BATCH = 500
 _TRIES = 5  # for deliveries that move on while they are being withdrawn
 NO_REASON = "-"
+_EVENTS = {TARGET_UNKNOWN: "document.target_unknown", ONWARD_COPIES: "document.onward_copies"}
 
 
 class Recalls:
@@ -61,7 +63,7 @@ class Recalls:
             for warning in warnings:
                 detail = {"rule": warning.rule, "field": warning.field}
                 at = self._clock()
-                kind = "document.target_unknown"
+                kind = _EVENTS[warning.rule]
                 event = EventRow(at=at, actor=new.sender, kind=kind, document_id=new.id, detail=detail)
                 await self._store.append(event)
             if new.requests:

@@ -56,6 +56,7 @@ class NewDocument:
     acceptance: bytes  #: the signed SubmissionAcceptance
     status: NewStatus | None = None  #: what a status package says of an earlier document
     requests: tuple[NewRequest, ...] = ()  #: what the package asks about earlier documents
+    onward: tuple[str, ...] = ()  #: documents its sender received and passes on with it
     contents: tuple[DocumentContent, ...] = ()  #: external content it names
     number_is_free: bool = False  #: judged as if its number were free: the commit has to check that
 

@@ -86,6 +86,7 @@ class NoticeRow:
     document: DocumentRow
     delivery: DeliveryRow
     by: DocumentRow  #: the package that asks
+    onward: tuple[DocumentRow, ...] = ()  #: documents with which the recipient passed it on, oldest first
 
 
 class ChangeKind(StrEnum):
@@ -134,6 +135,10 @@ class StatusStore(Protocol):
 
     async def settle_requests(self, ids: Sequence[str], state: RequestState, at: datetime) -> list[str]:
         """Move requests that may move to `state`; the ids moved. A repeat changes nothing."""
+        ...
+
+    async def onward(self, document_id: str, sender: str) -> list[DocumentRow]:
+        """Documents of `sender` that pass this one on (`NewDocument.onward`), oldest first, at most 100."""
         ...
 
     async def notices(self, agency: str, *, after: str | None, limit: int) -> list[NoticeRow]:

@@ -58,6 +58,7 @@ class BusinessService(business_pb2_grpc.BusinessServiceServicer):
             delivery=mapping.delivery(row.delivery, (), directory, current().language),
             request=mapping_business.request(row.request),
             by=mapping.document(row.by, directory),
+            onward=[mapping.document(copy, directory) for copy in row.onward],
         )
 
     def _change(self, row: ChangeRow | None) -> pb.Change | None:

@@ -33,7 +33,10 @@ _HAS_IT = frozenset({DeliveryState.CONSIGNED, DeliveryState.HANDED_OVER})
 
 
 def apply(connection: Connection, document: NewDocument) -> None:
-    """Write the status and the requests that come with `document`. Raises `Refusal` STATUS_ILLEGAL."""
+    """Write what comes with `document`: status, requests, what it passes on. Raises `Refusal` STATUS_ILLEGAL."""
+    if document.onward:
+        links = [{"source_id": source, "document_id": document.id} for source in document.onward]
+        connection.execute(insert(tables.onward), links)
     if document.requests:
         _ask(connection, document)
     status = document.status

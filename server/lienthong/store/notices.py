@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +13,7 @@ from sqlalchemy import Connection, select, update
 
 from lienthong.domain.request import RequestState
 from lienthong.errors import Code, Refusal
+from lienthong.hub.rows import DocumentRow
 from lienthong.hub.status_port import NoticeRow
 from lienthong.store import rows, tables
 from lienthong.store.business import REQUEST, request_of
@@ -41,7 +45,31 @@ def notices(connection: Connection, agency: str, *, after: str | None, limit: in
             raise Refusal(Code.ARGUMENT_INVALID, field="after", detail="not a notice of this agency")
         last = sa.tuple_(sa.literal(at, tables.Instant), sa.literal(after, sa.Text))
         query = query.where(sa.tuple_(asked.c.asked_at, asked.c.id) > last)
-    return [_notice(row) for row in connection.execute(query)]
+    found = [_notice(row) for row in connection.execute(query)]
+    copies = _onward(connection, {notice.document.id for notice in found}, agency)
+    return [replace(notice, onward=tuple(copies[notice.document.id])) for notice in found]
+
+
+def onward(connection: Connection, document_id: str, sender: str) -> list[DocumentRow]:
+    """Documents of `sender` that pass this one on, oldest first."""
+    return _onward(connection, {document_id}, sender)[document_id][:100]
+
+
+def _onward(
+    connection: Connection, sources: Collection[str], sender: str
+) -> defaultdict[str, list[DocumentRow]]:
+    link = tables.onward
+    query = (
+        select(link.c.source_id, *rows.DOCUMENT)
+        .join(docs, docs.c.id == link.c.document_id)
+        .where(link.c.source_id.in_(sorted(sources)), docs.c.sender == sender)
+        .order_by(docs.c.accepted_at, docs.c.id)
+    )
+    found: defaultdict[str, list[DocumentRow]] = defaultdict(list)
+    for row in connection.execute(query) if sources else ():
+        values = row._asdict()
+        found[values.pop("source_id")].append(rows.document_of(values))
+    return found
 
 
 def see_notices(connection: Connection, delivery_id: str, at: datetime) -> list[str]:

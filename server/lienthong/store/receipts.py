@@ -38,8 +38,8 @@ def expired(connection: Connection, at: datetime, limit: int) -> list[InboxItem]
 def overdue(connection: Connection, asked: OverdueQuery) -> list[InboxItem]:
     """Late or un-fetched documents, those first that were due first.
 
-    Each list is read off an index that holds only what may be on it: of a recipient, its own late deliveries; of a sender
-    and of operators, all late ones since `since`. What was received in time costs nothing, however long the history.
+    Each list is read off an index that holds only what may be on it: of a recipient, its own late deliveries; of a
+    sender and of operators, all late ones since `since`. What was received in time costs nothing.
     """
     if asked.kind is OverdueKind.LATE:
         query = _ITEM.where(tables.unreceived, ways.c.receipt_due_at <= asked.at)

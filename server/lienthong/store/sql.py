@@ -193,6 +193,9 @@ class SqlStore:
     async def settle_requests(self, ids: Sequence[str], state: RequestState, at: datetime) -> list[str]:  # noqa: D102
         return await self._db.write(business.settle_requests, ids, state, at)
 
+    async def onward(self, document_id: str, sender: str) -> list[DocumentRow]:  # noqa: D102
+        return await self._db.read(notices.onward, document_id, sender)
+
     async def notices(self, agency: str, *, after: str | None, limit: int) -> list[NoticeRow]:  # noqa: D102
         return await self._db.read(notices.notices, agency, after=after, limit=limit)
 

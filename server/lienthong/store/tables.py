@@ -315,6 +315,14 @@ sa.Index(
     postgresql_where=untold,
 )
 
+#: new documents that pass on one their sender received
+onward = sa.Table(
+    "onward",
+    metadata,
+    sa.Column("source_id", Key, sa.ForeignKey("documents.id"), primary_key=True),
+    sa.Column("document_id", Key, sa.ForeignKey("documents.id"), primary_key=True),
+)
+
 changes = sa.Table(
     "changes",
     metadata,

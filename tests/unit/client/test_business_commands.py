@@ -109,7 +109,15 @@ def test_a_recall_tells_each_recipients_outcome(desk: Desk, stored: Stored) -> N
     desk.one(RECIPIENT, "ack", stored.deliveries[RECIPIENT])
     results = {line["recipient"]: line for line in desk.json(SENDER, "recall", stored.id, "--reason", "Nhầm")}
     assert set(results) == {RECIPIENT, OTHER}
-    assert set(results[OTHER]) == {"recipient", "state", "node", "handed_over_at", "request", "error"}
+    assert set(results[OTHER]) == {
+        "recipient",
+        "state",
+        "node",
+        "handed_over_at",
+        "request",
+        "warnings",
+        "error",
+    }
     assert set(results[OTHER]["request"]) == {
         "kind", "state", "reason", "asked_at", "settled_at", "answer", "answer_package_id", "package_id",
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -123,6 +124,45 @@ async def test_a_delivery_that_ended_is_left_alone(bench: Bench) -> None:
     assert await expirer(bench).expire() == 0
     states = {row.recipient: row.state for row in await bench.store.deliveries(sent.document.id)}
     assert states == {DEPARTMENT: S.HANDED_OVER, "H48.99": S.REFUSED}
+
+
+async def test_what_is_handed_over_while_it_is_being_ended_stays_handed_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = await bench.arrived()
+    bench.pass_time(60 * 86_400)
+    move = bench.store.move
+
+    async def too_late(*args: Any, **options: Any) -> list[str]:
+        receipt = bench.handover(sent, DEPARTMENT)
+        await bench.store.hand_over((await bench.delivery(sent)).id, receipt, bench.at)
+        return await move(*args, **options)
+
+    monkeypatch.setattr(bench.store, "move", too_late)
+    assert await expirer(bench).expire() == 0
+    assert await bench.state(sent) is S.HANDED_OVER
+    kinds = [row.kind for row in await bench.store.evidence(sent.document.id)]
+    assert EvidenceKind.CONTENT_HANDOVER_FAILURE not in kinds
+
+
+async def test_what_moved_meanwhile_gets_no_evidence_of_where_it_was(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = await bench.submit(COMMUNE, [DEPARTMENT])
+    await bench.dispatch()
+    await bench.walk(*ROAD[:2])
+    bench.at = sent.deliveries[0].expires_at or bench.at
+    move = bench.store.move
+
+    async def too_late(*args: Any, **options: Any) -> list[str]:
+        await bench.store.touch(sent.document.id, bench.at + timedelta(seconds=1))
+        return await move(*args, **options)
+
+    monkeypatch.setattr(bench.store, "move", too_late)
+    assert await expirer(bench).expire() == 0
+    monkeypatch.undo()
+    assert await expirer(bench).expire() == 1  # signed anew, for what it is now
+    await failure_of(bench, sent.document.id, DEPARTMENT)
 
 
 async def test_watching_senders_are_told(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.document import Business, BusinessType, Replacement
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.edxml.reader import parse
 from lienthong.errors import Code, HubFault, Refusal
@@ -203,6 +204,34 @@ async def test_nothing_is_handed_out_before_it_is_consigned(bench: Bench) -> Non
     sent = await bench.sent(COMMUNE, [DEPARTMENT])
     answer = bench.hub.fetch(bench.caller(DEPARTMENT), sent.document.id, offset=0)
     assert await code_of(answer) is Code.STATE_ILLEGAL
+
+
+@pytest.mark.parametrize("handed_over", [False, True])
+@pytest.mark.parametrize("kind", [BusinessType.RECALL, BusinessType.REPLACE])
+async def test_what_was_taken_back_or_replaced_gives_no_bytes(
+    bench: Bench, kind: BusinessType, handed_over: bool
+) -> None:
+    sent = await bench.arrived()
+    if handed_over:
+        await acknowledged(bench, sent, bench.handover(sent, DEPARTMENT))
+    name = sent.document.edxml_document_id or ""
+    replaced = (
+        (Replacement(document_id=name, organ_ids=(DEPARTMENT,)),) if kind is BusinessType.REPLACE else ()
+    )
+    business = Business(type=kind, reason="Nhầm", document_id=name, replacements=replaced)
+    asking = await bench.submit(COMMUNE, [DEPARTMENT], business=business, code_number="99")
+    caller = bench.caller(DEPARTMENT)
+    (notice,) = await bench.hub.notices(caller, after=None, limit=9)
+    assert (notice.document.id, notice.by.id) == (sent.document.id, asking.document.id)
+    if kind is BusinessType.RECALL and handed_over:  # its clerk is asked: until it agrees, it may read
+        await bench.hub.fetch(caller, sent.document.id, offset=0)
+        return
+    code = Code.DOCUMENT_RECALLED if kind is BusinessType.RECALL else Code.DOCUMENT_SUPERSEDED
+    assert await code_of(bench.hub.fetch(caller, sent.document.id, offset=0)) is code
+    if not handed_over:
+        assert await code_of(acknowledged(bench, sent, bench.handover(sent, DEPARTMENT))) is code
+    await bench.hub.see_notice(caller, sent.document.id)
+    assert await bench.hub.notices(caller, after=None, limit=9) == []
 
 
 @pytest.mark.parametrize("caller", [COMMUNE, DISTRICT, PROVINCE])

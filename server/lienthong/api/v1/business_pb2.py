@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from lienthong.api.v1 import common_pb2 as lienthong_dot_api_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flienthong/api/v1/business.proto\x12\x10lienthong.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dlienthong/api/v1/common.proto\";\n\x12ListNoticesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"Y\n\x13ListNoticesResponse\x12)\n\x07notices\x18\x01 \x03(\x0b\x32\x18.lienthong.api.v1.Notice\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xce\x01\n\x06Notice\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.lienthong.api.v1.DocumentSummary\x12,\n\x08\x64\x65livery\x18\x02 \x01(\x0b\x32\x1a.lienthong.api.v1.Delivery\x12\x32\n\x07request\x18\x03 \x01(\x0b\x32!.lienthong.api.v1.DeliveryRequest\x12-\n\x02\x62y\x18\x04 \x01(\x0b\x32!.lienthong.api.v1.DocumentSummary\"/\n\x18\x41\x63knowledgeNoticeRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\"0\n\x19\x41\x63knowledgeNoticeResponse\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\"$\n\x13WatchChangesRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\"O\n\x14WatchChangesResponse\x12\r\n\x05place\x18\x01 \x01(\t\x12(\n\x06\x63hange\x18\x02 \x01(\x0b\x32\x18.lienthong.api.v1.Change\"\xc0\x01\n\x06\x43hange\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x33\n\x08\x64ocument\x18\x05 \x01(\x0b\x32!.lienthong.api.v1.DocumentSummary\x12,\n\x08\x64\x65livery\x18\x06 \x01(\x0b\x32\x1a.lienthong.api.v1.Delivery2\xbc\x02\n\x0f\x42usinessService\x12_\n\x0cWatchChanges\x12%.lienthong.api.v1.WatchChangesRequest\x1a&.lienthong.api.v1.WatchChangesResponse0\x01\x12Z\n\x0bListNotices\x12$.lienthong.api.v1.ListNoticesRequest\x1a%.lienthong.api.v1.ListNoticesResponse\x12l\n\x11\x41\x63knowledgeNotice\x12*.lienthong.api.v1.AcknowledgeNoticeRequest\x1a+.lienthong.api.v1.AcknowledgeNoticeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flienthong/api/v1/business.proto\x12\x10lienthong.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dlienthong/api/v1/common.proto\";\n\x12ListNoticesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"Y\n\x13ListNoticesResponse\x12)\n\x07notices\x18\x01 \x03(\x0b\x32\x18.lienthong.api.v1.Notice\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x02\n\x06Notice\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.lienthong.api.v1.DocumentSummary\x12,\n\x08\x64\x65livery\x18\x02 \x01(\x0b\x32\x1a.lienthong.api.v1.Delivery\x12\x32\n\x07request\x18\x03 \x01(\x0b\x32!.lienthong.api.v1.DeliveryRequest\x12-\n\x02\x62y\x18\x04 \x01(\x0b\x32!.lienthong.api.v1.DocumentSummary\x12\x31\n\x06onward\x18\x05 \x03(\x0b\x32!.lienthong.api.v1.DocumentSummary\"/\n\x18\x41\x63knowledgeNoticeRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\"0\n\x19\x41\x63knowledgeNoticeResponse\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\"$\n\x13WatchChangesRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\"O\n\x14WatchChangesResponse\x12\r\n\x05place\x18\x01 \x01(\t\x12(\n\x06\x63hange\x18\x02 \x01(\x0b\x32\x18.lienthong.api.v1.Change\"\xc0\x01\n\x06\x43hange\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x33\n\x08\x64ocument\x18\x05 \x01(\x0b\x32!.lienthong.api.v1.DocumentSummary\x12,\n\x08\x64\x65livery\x18\x06 \x01(\x0b\x32\x1a.lienthong.api.v1.Delivery2\xbc\x02\n\x0f\x42usinessService\x12_\n\x0cWatchChanges\x12%.lienthong.api.v1.WatchChangesRequest\x1a&.lienthong.api.v1.WatchChangesResponse0\x01\x12Z\n\x0bListNotices\x12$.lienthong.api.v1.ListNoticesRequest\x1a%.lienthong.api.v1.ListNoticesResponse\x12l\n\x11\x41\x63knowledgeNotice\x12*.lienthong.api.v1.AcknowledgeNoticeRequest\x1a+.lienthong.api.v1.AcknowledgeNoticeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,17 +38,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTNOTICESRESPONSE']._serialized_start=178
   _globals['_LISTNOTICESRESPONSE']._serialized_end=267
   _globals['_NOTICE']._serialized_start=270
-  _globals['_NOTICE']._serialized_end=476
-  _globals['_ACKNOWLEDGENOTICEREQUEST']._serialized_start=478
-  _globals['_ACKNOWLEDGENOTICEREQUEST']._serialized_end=525
-  _globals['_ACKNOWLEDGENOTICERESPONSE']._serialized_start=527
-  _globals['_ACKNOWLEDGENOTICERESPONSE']._serialized_end=575
-  _globals['_WATCHCHANGESREQUEST']._serialized_start=577
-  _globals['_WATCHCHANGESREQUEST']._serialized_end=613
-  _globals['_WATCHCHANGESRESPONSE']._serialized_start=615
-  _globals['_WATCHCHANGESRESPONSE']._serialized_end=694
-  _globals['_CHANGE']._serialized_start=697
-  _globals['_CHANGE']._serialized_end=889
-  _globals['_BUSINESSSERVICE']._serialized_start=892
-  _globals['_BUSINESSSERVICE']._serialized_end=1208
+  _globals['_NOTICE']._serialized_end=527
+  _globals['_ACKNOWLEDGENOTICEREQUEST']._serialized_start=529
+  _globals['_ACKNOWLEDGENOTICEREQUEST']._serialized_end=576
+  _globals['_ACKNOWLEDGENOTICERESPONSE']._serialized_start=578
+  _globals['_ACKNOWLEDGENOTICERESPONSE']._serialized_end=626
+  _globals['_WATCHCHANGESREQUEST']._serialized_start=628
+  _globals['_WATCHCHANGESREQUEST']._serialized_end=664
+  _globals['_WATCHCHANGESRESPONSE']._serialized_start=666
+  _globals['_WATCHCHANGESRESPONSE']._serialized_end=745
+  _globals['_CHANGE']._serialized_start=748
+  _globals['_CHANGE']._serialized_end=940
+  _globals['_BUSINESSSERVICE']._serialized_start=943
+  _globals['_BUSINESSSERVICE']._serialized_end=1259
 # @@protoc_insertion_point(module_scope)

@@ -27,16 +27,18 @@ class ListNoticesResponse(_message.Message):
     def __init__(self, notices: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class Notice(_message.Message):
-    __slots__ = ("document", "delivery", "request", "by")
+    __slots__ = ("document", "delivery", "request", "by", "onward")
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     BY_FIELD_NUMBER: _ClassVar[int]
+    ONWARD_FIELD_NUMBER: _ClassVar[int]
     document: _common_pb2.DocumentSummary
     delivery: _common_pb2.Delivery
     request: _common_pb2.DeliveryRequest
     by: _common_pb2.DocumentSummary
-    def __init__(self, document: _Optional[_Union[_common_pb2.DocumentSummary, _Mapping]] = ..., delivery: _Optional[_Union[_common_pb2.Delivery, _Mapping]] = ..., request: _Optional[_Union[_common_pb2.DeliveryRequest, _Mapping]] = ..., by: _Optional[_Union[_common_pb2.DocumentSummary, _Mapping]] = ...) -> None: ...
+    onward: _containers.RepeatedCompositeFieldContainer[_common_pb2.DocumentSummary]
+    def __init__(self, document: _Optional[_Union[_common_pb2.DocumentSummary, _Mapping]] = ..., delivery: _Optional[_Union[_common_pb2.Delivery, _Mapping]] = ..., request: _Optional[_Union[_common_pb2.DeliveryRequest, _Mapping]] = ..., by: _Optional[_Union[_common_pb2.DocumentSummary, _Mapping]] = ..., onward: _Optional[_Iterable[_Union[_common_pb2.DocumentSummary, _Mapping]]] = ...) -> None: ...
 
 class AcknowledgeNoticeRequest(_message.Message):
     __slots__ = ("delivery_id",)

@@ -254,6 +254,14 @@ def _make_business() -> None:
         sqlite_where=untold,
         postgresql_where=untold,
     )
+    op.create_table(
+        "onward",
+        sa.Column("source_id", KEY, nullable=False),
+        sa.Column("document_id", KEY, nullable=False),
+        sa.ForeignKeyConstraint(["source_id"], ["documents.id"], name="fk_onward_source_id"),
+        sa.ForeignKeyConstraint(["document_id"], ["documents.id"], name="fk_onward_document_id"),
+        sa.PrimaryKeyConstraint("source_id", "document_id", name="pk_onward"),
+    )
     _make_changes()
 
 
