@@ -14,7 +14,7 @@ Nothing the hub says is believed where a signature can prove it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import cached_property
@@ -43,7 +43,7 @@ from lienthong_client.check import Checked, check_upload
 from lienthong_client.compose import Draft, File, compose, province_name
 from lienthong_client.content import BigFile, download_content, external_entries, upload_content
 from lienthong_client.directory import DirectoryClient
-from lienthong_client.errors import Unproven
+from lienthong_client.errors import Unproven, Unreachable
 from lienthong_client.profile import Profile
 from lienthong_client.proof import RecordTrust, verify_acceptance, verify_evidence
 from lienthong_client.receive import verify_received
@@ -59,8 +59,8 @@ from lienthong_client.results import (
     Tracking,
     Verified,
 )
-from lienthong_client.retry import Retry
-from lienthong_client.transfer import Download, Progress, upload
+from lienthong_client.retry import PASSING, Retry
+from lienthong_client.transfer import Download, Progress, upload, upload_many
 from lienthong_client.watch import Interrupted, watch
 
 T = TypeVar("T")
@@ -134,16 +134,74 @@ class AgencyClient(BusinessCalls):
         Recipients that cannot be served stand in the result with their error; when none can, the call raises.
         """
         data = document if isinstance(document, bytes) else await asyncio.to_thread(document.read_bytes)
-        trust = self._trust
         sha256 = sha256_hex(data)
         response = await self._retry.run(lambda: upload(self._connection, data, sha256, on_progress))
+        return await asyncio.to_thread(self._accepted, response, sha256)
+
+    async def submit_many(
+        self, documents: Iterable[bytes | Path]
+    ) -> AsyncGenerator[tuple[int, Accepted | Refusal], None]:
+        """Give a backlog to the hub over one stream: (place in `documents`, what became of it), as it is decided.
+
+        A refused document is an answer; so is `Unproven`. What the stream lost and what may pass soon is sent again, as
+        `Retry` says while nothing gets through; then `Unreachable` is raised, or the passing refusal is the answer.
+        """
+        waiting = dict(enumerate(documents))
+        fruitless = 0
+        while waiting:
+            before, passing = len(waiting), dict[int, Refusal]()
+            try:
+                async with aclosing(self._submit_round(waiting)) as answers:
+                    async for place, answer in answers:
+                        if isinstance(answer, Refusal) and answer.code in PASSING:
+                            passing[place] = answer
+                        else:
+                            del waiting[place]
+                            yield place, answer
+            except Unreachable:
+                if len(waiting) == before and fruitless + 1 >= self._retry.attempts:
+                    raise
+            fruitless = 0 if len(waiting) < before else fruitless + 1
+            if fruitless >= self._retry.attempts:
+                for place, refusal in passing.items():
+                    del waiting[place]
+                    yield place, refusal
+            elif waiting:
+                await asyncio.sleep(self._retry.pause(fruitless))
+
+    async def _submit_round(
+        self, waiting: Mapping[int, bytes | Path]
+    ) -> AsyncGenerator[tuple[int, Accepted | Refusal], None]:
+        """One stream with all of `waiting`."""
+        places = list(waiting)
+        digests: list[str] = []
+
+        async def read() -> AsyncIterator[bytes]:
+            for one in [waiting[place] for place in places]:
+                data = one if isinstance(one, bytes) else await asyncio.to_thread(one.read_bytes)
+                digests.append(sha256_hex(data))
+                yield data
+
+        async with aclosing(upload_many(self._connection, read())) as answers:
+            async for at, answer in answers:
+                yield places[at], await self._outcome(answer, digests[at])
+
+    async def _outcome(self, answer: Any, sha256: str) -> Accepted | Refusal:  # noqa: ANN401
+        if isinstance(answer, Refusal):
+            return answer
         try:
-            accepted = await asyncio.to_thread(
-                verify_acceptance,
+            return await asyncio.to_thread(self._accepted, answer, sha256)
+        except Unproven as unproven:
+            return unproven
+
+    def _accepted(self, response: Any, sha256: str) -> Accepted:  # noqa: ANN401
+        """The hub's answer, once its signed acceptance verifies and says the same."""
+        try:
+            accepted = verify_acceptance(
                 response.submission_acceptance,
                 document_sha256=sha256,
                 document_id=response.document_id,
-                trust=trust.infrastructure,
+                trust=self._trust.infrastructure,
                 at=self._clock(),
             )
         except Refusal as refusal:

@@ -91,10 +91,21 @@ def from_rpc_error(error: grpc.aio.AioRpcError, address: str) -> Refusal | Unrea
     )
 
 
+def to_refusal(packed: bytes) -> Refusal:
+    """The refusal in a serialised google.rpc.Status; UNAVAILABLE, so that it is tried again, where it has none."""
+    return _unpacked(packed, retryable=True) or Refusal(
+        Code.UNAVAILABLE, detail="an answer without its reason"
+    )
+
+
 def _refusal(error: grpc.aio.AioRpcError) -> Refusal | None:
     packed = next((value for key, value in error.trailing_metadata() or () if key == _DETAILS_KEY), None)
     if not isinstance(packed, bytes):
         return None
+    return _unpacked(packed, retryable=error.code() is grpc.StatusCode.UNAVAILABLE)
+
+
+def _unpacked(packed: bytes, *, retryable: bool) -> Refusal | None:
     info = error_details_pb2.ErrorInfo()
     try:
         status = status_pb2.Status.FromString(packed)
@@ -106,8 +117,8 @@ def _refusal(error: grpc.aio.AioRpcError) -> Refusal | None:
     detail = info.metadata.get("detail")
     if info.reason not in Code.__members__:  # a newer hub's code: keep its name visible
         facts = f"{info.reason}: {detail or status.message}"
-        retryable = error.code() is grpc.StatusCode.UNAVAILABLE
-        return Refusal(Code.UNAVAILABLE if retryable else Code.ARGUMENT_INVALID, field=field, detail=facts)
+        retry = retryable and info.metadata.get("retryable") != "false"
+        return Refusal(Code.UNAVAILABLE if retry else Code.ARGUMENT_INVALID, field=field, detail=facts)
     rule = info.metadata.get("rule")
     return Refusal(Code(info.reason), field=field or None, detail=detail or None, rule=rule or None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ from lienthong.api.v1 import exchange_pb2
 from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
 from lienthong_client.channel import Connection
-from lienthong_client.errors import Unreachable
+from lienthong_client.errors import Unreachable, to_refusal
 from lienthong_client.retry import PASSING, Retry
 
 CHUNK = 256 * 1024  # bytes
@@ -36,6 +36,31 @@ async def upload(connection: Connection, data: bytes, sha256: str, on_progress: 
     return await connection.call(
         lambda: connection.exchange.Submit(parts(), metadata=connection.metadata, timeout=timeout)
     )
+
+
+async def upload_many(
+    connection: Connection, documents: AsyncIterable[bytes]
+) -> AsyncGenerator[tuple[int, Any], None]:
+    """One SubmitMany call: (place of the document, raw SubmitResponse or the hub's `Refusal`), as they are decided.
+
+    Raises `Unreachable` or `Refusal` when the stream ends early: documents without an answer may have been accepted.
+    """
+    await connection.ready()
+
+    async def parts() -> AsyncIterator[exchange_pb2.SubmitManyRequest]:
+        place = 0
+        async for data in documents:
+            header = exchange_pb2.SubmitHeader(size=len(data), sha256=sha256_hex(data))
+            yield exchange_pb2.SubmitManyRequest(tag=place, header=header, chunk=data[:CHUNK])
+            for start in range(CHUNK, len(data), CHUNK):
+                yield exchange_pb2.SubmitManyRequest(tag=place, chunk=data[start : start + CHUNK])
+            place += 1
+
+    call = connection.exchange.SubmitMany(parts(), metadata=connection.metadata)
+    async with aclosing(connection.stream(call, idle_timeout=_IDLE)) as answers:
+        async for answer in answers:
+            accepted = answer.WhichOneof("outcome") == "accepted"
+            yield answer.tag, answer.accepted if accepted else to_refusal(answer.refused)
 
 
 @dataclass(slots=True, kw_only=True)

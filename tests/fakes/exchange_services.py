@@ -85,7 +85,26 @@ class ExchangeServicer(exchange_grpc.ExchangeServiceServicer):
     def Submit(self, request_iterator: Any, context: Any) -> exchange_pb2.SubmitResponse:
         caller = self.hub.enter("Submit", context)
         header = next(request_iterator).header
-        data = b"".join(request.chunk for request in request_iterator)
+        return self._take(caller, header, b"".join(request.chunk for request in request_iterator))
+
+    @streaming
+    def SubmitMany(self, request_iterator: Any, context: Any) -> Iterator[exchange_pb2.SubmitManyResponse]:
+        caller = self.hub.enter("SubmitMany", context)
+        header, data = exchange_pb2.SubmitHeader(), b""
+        for request in request_iterator:
+            if request.HasField("header"):
+                header, data = request.header, b""
+            data += request.chunk
+            if len(data) == header.size:
+                answer = exchange_pb2.SubmitManyResponse(tag=request.tag)
+                try:
+                    self.hub.enter("SubmitMany.document", context)
+                    answer.accepted.CopyFrom(self._take(caller, header, data))
+                except Refusal as refusal:
+                    answer.refused = status_of(refusal, language="en").SerializeToString()
+                yield answer
+
+    def _take(self, caller: str, header: Any, data: bytes) -> exchange_pb2.SubmitResponse:
         if sha256_hex(data) != header.sha256 or len(data) != header.size:
             raise Refusal(Code.ARGUMENT_INVALID, field="sha256", detail="the upload was damaged")
         if (said := self.hub.said(data)) is not None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from lienthong.api.v1 import exchange_pb2 as pb
 from lienthong.api.v1 import exchange_pb2_grpc
 from lienthong.rpc import arguments, mapping
+from lienthong.rpc.backlog import Backlog
 from lienthong.rpc.call import Context, caller, current
-from lienthong.rpc.limits import FETCH_CHUNK
+from lienthong.rpc.limits import FETCH_CHUNK, RpcLimits
 from lienthong.rpc.metrics import RpcMetrics
 from lienthong.rpc.pipeline import closing
 from lienthong.rpc.uploads import Uploads
@@ -23,10 +24,20 @@ MAX_EVIDENCE = 262_144  # bytes of one signed record; ours stay under 20 KB
 class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
     """See proto/lienthong/api/v1/exchange.proto."""
 
-    def __init__(self, hub: Hub, uploads: Uploads, metrics: RpcMetrics) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        uploads: Uploads,
+        metrics: RpcMetrics,
+        limits: RpcLimits,
+        spend: Callable[[str], None],
+    ) -> None:
+        """`spend`: one call's worth of a certificate's rate."""
         self._hub = hub
         self._uploads = uploads
         self._metrics = metrics
+        self._limits = limits
+        self._spend = spend
 
     async def Submit(
         self, request_iterator: AsyncIterator[pb.SubmitRequest], context: Context
@@ -36,6 +47,23 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
         async with self._uploads.receive(sender, request_iterator) as data:
             submission = await self._hub.submit(sender, data)
         return mapping.submission(submission, current().language)
+
+    async def SubmitMany(
+        self, request_iterator: AsyncIterator[pb.SubmitManyRequest], context: Context
+    ) -> AsyncIterator[pb.SubmitManyResponse]:
+        """See `backlog.py`."""
+        backlog = Backlog(
+            self._hub,
+            self._uploads,
+            self._limits,
+            self._metrics,
+            self._spend,
+            current(),
+            request_iterator,
+        )
+        async with closing(backlog.answers()) as answers:
+            async for answer in answers:
+                yield answer
 
     async def ListInbox(self, request: pb.ListInboxRequest, context: Context) -> pb.ListInboxResponse:
         """One page; one item more is asked for to know whether there is a next."""

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog
+from google.rpc import status_pb2
 
 from lienthong.errors import CATALOGUE, Code, HubFault, Refusal
 from lienthong.rpc.access import ENDLESS, roles_for
@@ -59,6 +60,10 @@ class Stages:
         now = asyncio.get_running_loop().time()
         for limit in self._watching:
             limit.reschedule(now)
+
+    def spend(self, certificate_sha256: str) -> None:
+        """One call's worth of a client's rate, for a document of a stream; raises RATE_LIMITED."""
+        self._buckets.take(certificate_sha256)
 
     async def run(self, call: Call, work: Work) -> Any:  # noqa: ANN401 - whatever the handler answers
         """`work` inside every stage: one line when it ends, and its number, duration and outcome counted (1, 2)."""
@@ -144,14 +149,19 @@ class Stages:
 
 
 async def _abort(call: Call, error: Exception) -> None:
+    refusal, status = told(call, error)
+    call.refused = refusal.code
+    call.status = grpc.StatusCode[CATALOGUE[refusal.code].grpc_status]
+    trailers = ((DETAILS_KEY, status.SerializeToString()), ("x-request-id", call.id))
+    await call.context.abort(call.status, status.message, trailers)
+
+
+def told(call: Call, error: Exception) -> tuple[Refusal, status_pb2.Status]:
+    """What the peer is told of `error`; what is our fault goes to the log."""
     ours = not isinstance(error, Refusal)
     refusal = refusal_of(error, reference=call.id)
     if isinstance(error, HubFault):
         logger.warning("rpc.fault", reference=call.id, exc_info=error)
     elif ours:
         logger.error("rpc.surprise", reference=call.id, exc_info=error)
-    status = status_of(refusal, language=call.language, reference=call.id if ours else None)
-    call.refused = refusal.code
-    call.status = grpc.StatusCode[CATALOGUE[refusal.code].grpc_status]
-    trailers = ((DETAILS_KEY, status.SerializeToString()), ("x-request-id", call.id))
-    await call.context.abort(call.status, status.message, trailers)
+    return refusal, status_of(refusal, language=call.language, reference=call.id if ours else None)

@@ -92,7 +92,10 @@ class RpcServer:
             compression=grpc.Compression.NoCompression,
         )
         uploads = Uploads(limits, metrics, max_package=hub.max_package)
-        exchange, directory = ExchangeService(hub, uploads, metrics), DirectoryService(hub)
+        exchange, directory = (
+            ExchangeService(hub, uploads, metrics, limits, self._stages.spend),
+            DirectoryService(hub),
+        )
         admin = AdminService(administration, hub)
         # grpcio's generated module is untyped
         exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, self._server)  # type: ignore[no-untyped-call]

@@ -7,12 +7,12 @@ exceed nor fall short of what the header announced. Uploads share the memory and
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from lienthong.api.v1 import check_pb2, exchange_pb2
+from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
 from lienthong.hub.identity import Caller
 from lienthong.rpc import arguments
@@ -38,11 +38,16 @@ class Uploads:
         first = await anext(aiter(requests), None)
         if first is None or first.WhichOneof("part") != "header":
             raise arguments.invalid("header", "the first message must be the header")
-        size, digest = self._announced(first.header)
-        async with self._budget.reserve(sender.certificate_sha256, size, wait=self._limits.upload_wait):
+        size, digest = self.announced(first.header)
+        async with self.reserve(sender, size):
             yield await self._read(requests, size, digest)
 
-    def _announced(self, header: exchange_pb2.SubmitHeader) -> tuple[int, str]:
+    def reserve(self, sender: Caller, size: int) -> AbstractAsyncContextManager[None]:
+        """Hold memory for `size` bytes while the block runs."""
+        return self._budget.reserve(sender.certificate_sha256, size, wait=self._limits.upload_wait)
+
+    def announced(self, header: exchange_pb2.SubmitHeader) -> tuple[int, str]:
+        """Size and SHA-256; raises `Refusal` for what cannot be taken, before a byte of it is read."""
         if header.size == 0:
             raise arguments.invalid("size", "missing")
         if header.size > self._max_package:
@@ -51,30 +56,58 @@ class Uploads:
 
     async def _read(self, requests: AsyncIterator[Part], size: int, digest: str) -> bytes:
         """Exactly `size` bytes with SHA-256 `digest`, in the time the minimum speed allows."""
-        data = io.BytesIO()  # getvalue() below hands out its buffer without a copy
-        actual = hashlib.sha256()
+        upload = Upload(size, digest, self._limits.max_chunk)
         try:
-            # twice: a silent client is cut, with its own words, before a slow one is
-            async with asyncio.timeout(2 * self._limits.idle + size / self._limits.upload_rate):
+            async with asyncio.timeout(self.patience(size)):
                 async for request in requests:
-                    chunk = self._chunk(request)
-                    if data.tell() + len(chunk) > size:
-                        raise arguments.invalid("chunk", f"more than the {size} bytes announced")
-                    data.write(chunk)
-                    actual.update(chunk)
+                    if request.WhichOneof("part") != "chunk":
+                        raise arguments.invalid("chunk", "only chunks may follow the header")
+                    upload.add(request.chunk)
         except TimeoutError as error:
             raise Refusal(Code.UNAVAILABLE, detail="the upload is too slow") from error
-        self._metrics.received.inc(data.tell())
-        if data.tell() != size:
-            raise arguments.invalid("size", f"{data.tell()} bytes came, {size} were announced: send again")
-        if actual.hexdigest() != digest:
-            raise arguments.invalid("sha256", "the upload was damaged: send again")
-        return data.getvalue()
+        self._metrics.received.inc(upload.came)
+        return upload.whole()
 
-    def _chunk(self, request: Part) -> bytes:
-        if request.WhichOneof("part") != "chunk":
-            raise arguments.invalid("chunk", "only chunks may follow the header")
-        if not 0 < len(request.chunk) <= self._limits.max_chunk:
-            raise arguments.invalid("chunk", f"1 to {self._limits.max_chunk} bytes each")
-        chunk: bytes = request.chunk
-        return chunk
+    def patience(self, size: int) -> float:
+        """Seconds an upload may take."""
+        # twice: a silent client is cut, with its own words, before a slow one is
+        return 2 * self._limits.idle + size / self._limits.upload_rate
+
+
+class Upload:
+    """The bytes of one package as they come, held against what was announced. Raises `Refusal` for what is not that."""
+
+    def __init__(self, size: int, sha256: str, max_chunk: int) -> None:
+        self._size = size
+        self._sha256 = sha256
+        self._max_chunk = max_chunk
+        self._data = io.BytesIO()  # getvalue() hands out its buffer without a copy
+
+    @property
+    def came(self) -> int:
+        """Bytes so far."""
+        return self._data.tell()
+
+    @property
+    def complete(self) -> bool:
+        """Whether as many bytes came as were announced."""
+        return self._data.tell() == self._size
+
+    def add(self, chunk: bytes) -> None:
+        """The next bytes."""
+        if not 0 < len(chunk) <= self._max_chunk:
+            raise arguments.invalid("chunk", f"1 to {self._max_chunk} bytes each")
+        if self._data.tell() + len(chunk) > self._size:
+            raise arguments.invalid("chunk", f"more than the {self._size} bytes announced")
+        self._data.write(chunk)
+
+    def whole(self) -> bytes:
+        """All of them, if they are those announced."""
+        if not self.complete:
+            raise arguments.invalid(
+                "size", f"{self.came} bytes came, {self._size} were announced: send again"
+            )
+        data = self._data.getvalue()
+        if sha256_hex(data) != self._sha256:
+            raise arguments.invalid("sha256", "the upload was damaged: send again")
+        return data

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from lienthong.api.v1 import common_pb2 as lienthong_dot_api_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flienthong/api/v1/exchange.proto\x12\x10lienthong.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dlienthong/api/v1/common.proto\"Z\n\rSubmitRequest\x12\x30\n\x06header\x18\x01 \x01(\x0b\x32\x1e.lienthong.api.v1.SubmitHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\",\n\x0cSubmitHeader\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"\xd5\x01\n\x0eSubmitResponse\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x35\n\nrecipients\x18\x03 \x03(\x0b\x32!.lienthong.api.v1.RecipientResult\x12\x1d\n\x15submission_acceptance\x18\x04 \x01(\x0c\x12\x1b\n\x13repeated_submission\x18\x05 \x01(\x08\x12+\n\x08warnings\x18\x06 \x03(\x0b\x32\x19.lienthong.api.v1.Warning\"t\n\x0fRecipientResult\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12/\n\x05\x65rror\x18\x03 \x01(\x0b\x32 .lienthong.api.v1.RecipientError\x12\x13\n\x0b\x64\x65livery_id\x18\x04 \x01(\t\"9\n\x10ListInboxRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"X\n\x11ListInboxResponse\x12*\n\x05items\x18\x01 \x03(\x0b\x32\x1b.lienthong.api.v1.InboxItem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x87\x01\n\tInboxItem\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x33\n\x08\x64ocument\x18\x02 \x01(\x0b\x32!.lienthong.api.v1.DocumentSummary\x12\x30\n\x0c\x63onsigned_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"%\n\x11WatchInboxRequest\x12\x10\n\x08only_new\x18\x01 \x01(\x08\"?\n\x12WatchInboxResponse\x12)\n\x04item\x18\x01 \x01(\x0b\x32\x1b.lienthong.api.v1.InboxItem\"3\n\x0c\x46\x65tchRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\"Y\n\rFetchResponse\x12/\n\x06header\x18\x01 \x01(\x0b\x32\x1d.lienthong.api.v1.FetchHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"W\n\x0b\x46\x65tchHeader\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x33\n\x08\x64ocument\x18\x02 \x01(\x0b\x32!.lienthong.api.v1.DocumentSummary\"C\n\x12\x41\x63knowledgeRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x18\n\x10\x63ontent_handover\x18\x02 \x01(\x0c\"m\n\x13\x41\x63knowledgeResponse\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x32\n\x0ehanded_over_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\" \n\x0cTrackRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\"t\n\rTrackResponse\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.lienthong.api.v1.DocumentSummary\x12.\n\ndeliveries\x18\x02 \x03(\x0b\x32\x1a.lienthong.api.v1.Delivery\"&\n\x12GetEvidenceRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\"X\n\x13GetEvidenceResponse\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12,\n\x08\x65vidence\x18\x02 \x03(\x0b\x32\x1a.lienthong.api.v1.Evidence2\xdf\x04\n\x0f\x45xchangeService\x12M\n\x06Submit\x12\x1f.lienthong.api.v1.SubmitRequest\x1a .lienthong.api.v1.SubmitResponse(\x01\x12T\n\tListInbox\x12\".lienthong.api.v1.ListInboxRequest\x1a#.lienthong.api.v1.ListInboxResponse\x12Y\n\nWatchInbox\x12#.lienthong.api.v1.WatchInboxRequest\x1a$.lienthong.api.v1.WatchInboxResponse0\x01\x12J\n\x05\x46\x65tch\x12\x1e.lienthong.api.v1.FetchRequest\x1a\x1f.lienthong.api.v1.FetchResponse0\x01\x12Z\n\x0b\x41\x63knowledge\x12$.lienthong.api.v1.AcknowledgeRequest\x1a%.lienthong.api.v1.AcknowledgeResponse\x12H\n\x05Track\x12\x1e.lienthong.api.v1.TrackRequest\x1a\x1f.lienthong.api.v1.TrackResponse\x12Z\n\x0bGetEvidence\x12$.lienthong.api.v1.GetEvidenceRequest\x1a%.lienthong.api.v1.GetEvidenceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flienthong/api/v1/exchange.proto\x12\x10lienthong.api.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dlienthong/api/v1/common.proto\"Z\n\rSubmitRequest\x12\x30\n\x06header\x18\x01 \x01(\x0b\x32\x1e.lienthong.api.v1.SubmitHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\",\n\x0cSubmitHeader\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"_\n\x11SubmitManyRequest\x12\x0b\n\x03tag\x18\x01 \x01(\x04\x12.\n\x06header\x18\x02 \x01(\x0b\x32\x1e.lienthong.api.v1.SubmitHeader\x12\r\n\x05\x63hunk\x18\x03 \x01(\x0c\"u\n\x12SubmitManyResponse\x12\x0b\n\x03tag\x18\x01 \x01(\x04\x12\x34\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x0b\x32 .lienthong.api.v1.SubmitResponseH\x00\x12\x11\n\x07refused\x18\x03 \x01(\x0cH\x00\x42\t\n\x07outcome\"\xd5\x01\n\x0eSubmitResponse\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x35\n\nrecipients\x18\x03 \x03(\x0b\x32!.lienthong.api.v1.RecipientResult\x12\x1d\n\x15submission_acceptance\x18\x04 \x01(\x0c\x12\x1b\n\x13repeated_submission\x18\x05 \x01(\x08\x12+\n\x08warnings\x18\x06 \x03(\x0b\x32\x19.lienthong.api.v1.Warning\"t\n\x0fRecipientResult\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12/\n\x05\x65rror\x18\x03 \x01(\x0b\x32 .lienthong.api.v1.RecipientError\x12\x13\n\x0b\x64\x65livery_id\x18\x04 \x01(\t\"9\n\x10ListInboxRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"X\n\x11ListInboxResponse\x12*\n\x05items\x18\x01 \x03(\x0b\x32\x1b.lienthong.api.v1.InboxItem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x87\x01\n\tInboxItem\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x33\n\x08\x64ocument\x18\x02 \x01(\x0b\x32!.lienthong.api.v1.DocumentSummary\x12\x30\n\x0c\x63onsigned_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"%\n\x11WatchInboxRequest\x12\x10\n\x08only_new\x18\x01 \x01(\x08\"?\n\x12WatchInboxResponse\x12)\n\x04item\x18\x01 \x01(\x0b\x32\x1b.lienthong.api.v1.InboxItem\"3\n\x0c\x46\x65tchRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\"Y\n\rFetchResponse\x12/\n\x06header\x18\x01 \x01(\x0b\x32\x1d.lienthong.api.v1.FetchHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"W\n\x0b\x46\x65tchHeader\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x33\n\x08\x64ocument\x18\x02 \x01(\x0b\x32!.lienthong.api.v1.DocumentSummary\"C\n\x12\x41\x63knowledgeRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x18\n\x10\x63ontent_handover\x18\x02 \x01(\x0c\"m\n\x13\x41\x63knowledgeResponse\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x32\n\x0ehanded_over_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\" \n\x0cTrackRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\"t\n\rTrackResponse\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.lienthong.api.v1.DocumentSummary\x12.\n\ndeliveries\x18\x02 \x03(\x0b\x32\x1a.lienthong.api.v1.Delivery\"&\n\x12GetEvidenceRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\"X\n\x13GetEvidenceResponse\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12,\n\x08\x65vidence\x18\x02 \x03(\x0b\x32\x1a.lienthong.api.v1.Evidence2\xbc\x05\n\x0f\x45xchangeService\x12M\n\x06Submit\x12\x1f.lienthong.api.v1.SubmitRequest\x1a .lienthong.api.v1.SubmitResponse(\x01\x12[\n\nSubmitMany\x12#.lienthong.api.v1.SubmitManyRequest\x1a$.lienthong.api.v1.SubmitManyResponse(\x01\x30\x01\x12T\n\tListInbox\x12\".lienthong.api.v1.ListInboxRequest\x1a#.lienthong.api.v1.ListInboxResponse\x12Y\n\nWatchInbox\x12#.lienthong.api.v1.WatchInboxRequest\x1a$.lienthong.api.v1.WatchInboxResponse0\x01\x12J\n\x05\x46\x65tch\x12\x1e.lienthong.api.v1.FetchRequest\x1a\x1f.lienthong.api.v1.FetchResponse0\x01\x12Z\n\x0b\x41\x63knowledge\x12$.lienthong.api.v1.AcknowledgeRequest\x1a%.lienthong.api.v1.AcknowledgeResponse\x12H\n\x05Track\x12\x1e.lienthong.api.v1.TrackRequest\x1a\x1f.lienthong.api.v1.TrackResponse\x12Z\n\x0bGetEvidence\x12$.lienthong.api.v1.GetEvidenceRequest\x1a%.lienthong.api.v1.GetEvidenceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,38 +37,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITREQUEST']._serialized_end=207
   _globals['_SUBMITHEADER']._serialized_start=209
   _globals['_SUBMITHEADER']._serialized_end=253
-  _globals['_SUBMITRESPONSE']._serialized_start=256
-  _globals['_SUBMITRESPONSE']._serialized_end=469
-  _globals['_RECIPIENTRESULT']._serialized_start=471
-  _globals['_RECIPIENTRESULT']._serialized_end=587
-  _globals['_LISTINBOXREQUEST']._serialized_start=589
-  _globals['_LISTINBOXREQUEST']._serialized_end=646
-  _globals['_LISTINBOXRESPONSE']._serialized_start=648
-  _globals['_LISTINBOXRESPONSE']._serialized_end=736
-  _globals['_INBOXITEM']._serialized_start=739
-  _globals['_INBOXITEM']._serialized_end=874
-  _globals['_WATCHINBOXREQUEST']._serialized_start=876
-  _globals['_WATCHINBOXREQUEST']._serialized_end=913
-  _globals['_WATCHINBOXRESPONSE']._serialized_start=915
-  _globals['_WATCHINBOXRESPONSE']._serialized_end=978
-  _globals['_FETCHREQUEST']._serialized_start=980
-  _globals['_FETCHREQUEST']._serialized_end=1031
-  _globals['_FETCHRESPONSE']._serialized_start=1033
-  _globals['_FETCHRESPONSE']._serialized_end=1122
-  _globals['_FETCHHEADER']._serialized_start=1124
-  _globals['_FETCHHEADER']._serialized_end=1211
-  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=1213
-  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=1280
-  _globals['_ACKNOWLEDGERESPONSE']._serialized_start=1282
-  _globals['_ACKNOWLEDGERESPONSE']._serialized_end=1391
-  _globals['_TRACKREQUEST']._serialized_start=1393
-  _globals['_TRACKREQUEST']._serialized_end=1425
-  _globals['_TRACKRESPONSE']._serialized_start=1427
-  _globals['_TRACKRESPONSE']._serialized_end=1543
-  _globals['_GETEVIDENCEREQUEST']._serialized_start=1545
-  _globals['_GETEVIDENCEREQUEST']._serialized_end=1583
-  _globals['_GETEVIDENCERESPONSE']._serialized_start=1585
-  _globals['_GETEVIDENCERESPONSE']._serialized_end=1673
-  _globals['_EXCHANGESERVICE']._serialized_start=1676
-  _globals['_EXCHANGESERVICE']._serialized_end=2283
+  _globals['_SUBMITMANYREQUEST']._serialized_start=255
+  _globals['_SUBMITMANYREQUEST']._serialized_end=350
+  _globals['_SUBMITMANYRESPONSE']._serialized_start=352
+  _globals['_SUBMITMANYRESPONSE']._serialized_end=469
+  _globals['_SUBMITRESPONSE']._serialized_start=472
+  _globals['_SUBMITRESPONSE']._serialized_end=685
+  _globals['_RECIPIENTRESULT']._serialized_start=687
+  _globals['_RECIPIENTRESULT']._serialized_end=803
+  _globals['_LISTINBOXREQUEST']._serialized_start=805
+  _globals['_LISTINBOXREQUEST']._serialized_end=862
+  _globals['_LISTINBOXRESPONSE']._serialized_start=864
+  _globals['_LISTINBOXRESPONSE']._serialized_end=952
+  _globals['_INBOXITEM']._serialized_start=955
+  _globals['_INBOXITEM']._serialized_end=1090
+  _globals['_WATCHINBOXREQUEST']._serialized_start=1092
+  _globals['_WATCHINBOXREQUEST']._serialized_end=1129
+  _globals['_WATCHINBOXRESPONSE']._serialized_start=1131
+  _globals['_WATCHINBOXRESPONSE']._serialized_end=1194
+  _globals['_FETCHREQUEST']._serialized_start=1196
+  _globals['_FETCHREQUEST']._serialized_end=1247
+  _globals['_FETCHRESPONSE']._serialized_start=1249
+  _globals['_FETCHRESPONSE']._serialized_end=1338
+  _globals['_FETCHHEADER']._serialized_start=1340
+  _globals['_FETCHHEADER']._serialized_end=1427
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=1429
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=1496
+  _globals['_ACKNOWLEDGERESPONSE']._serialized_start=1498
+  _globals['_ACKNOWLEDGERESPONSE']._serialized_end=1607
+  _globals['_TRACKREQUEST']._serialized_start=1609
+  _globals['_TRACKREQUEST']._serialized_end=1641
+  _globals['_TRACKRESPONSE']._serialized_start=1643
+  _globals['_TRACKRESPONSE']._serialized_end=1759
+  _globals['_GETEVIDENCEREQUEST']._serialized_start=1761
+  _globals['_GETEVIDENCEREQUEST']._serialized_end=1799
+  _globals['_GETEVIDENCERESPONSE']._serialized_start=1801
+  _globals['_GETEVIDENCERESPONSE']._serialized_end=1889
+  _globals['_EXCHANGESERVICE']._serialized_start=1892
+  _globals['_EXCHANGESERVICE']._serialized_end=2592
 # @@protoc_insertion_point(module_scope)

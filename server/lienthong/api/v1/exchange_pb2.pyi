@@ -26,6 +26,26 @@ class SubmitHeader(_message.Message):
     sha256: str
     def __init__(self, size: _Optional[int] = ..., sha256: _Optional[str] = ...) -> None: ...
 
+class SubmitManyRequest(_message.Message):
+    __slots__ = ("tag", "header", "chunk")
+    TAG_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    tag: int
+    header: SubmitHeader
+    chunk: bytes
+    def __init__(self, tag: _Optional[int] = ..., header: _Optional[_Union[SubmitHeader, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+
+class SubmitManyResponse(_message.Message):
+    __slots__ = ("tag", "accepted", "refused")
+    TAG_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    tag: int
+    accepted: SubmitResponse
+    refused: bytes
+    def __init__(self, tag: _Optional[int] = ..., accepted: _Optional[_Union[SubmitResponse, _Mapping]] = ..., refused: _Optional[bytes] = ...) -> None: ...
+
 class SubmitResponse(_message.Message):
     __slots__ = ("document_id", "sha256", "recipients", "submission_acceptance", "repeated_submission", "warnings")
     DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]

@@ -40,6 +40,11 @@ class ExchangeServiceStub:
                 request_serializer=lienthong_dot_api_dot_v1_dot_exchange__pb2.SubmitRequest.SerializeToString,
                 response_deserializer=lienthong_dot_api_dot_v1_dot_exchange__pb2.SubmitResponse.FromString,
                 _registered_method=True)
+        self.SubmitMany = channel.stream_stream(
+                '/lienthong.api.v1.ExchangeService/SubmitMany',
+                request_serializer=lienthong_dot_api_dot_v1_dot_exchange__pb2.SubmitManyRequest.SerializeToString,
+                response_deserializer=lienthong_dot_api_dot_v1_dot_exchange__pb2.SubmitManyResponse.FromString,
+                _registered_method=True)
         self.ListInbox = channel.unary_unary(
                 '/lienthong.api.v1.ExchangeService/ListInbox',
                 request_serializer=lienthong_dot_api_dot_v1_dot_exchange__pb2.ListInboxRequest.SerializeToString,
@@ -79,6 +84,14 @@ class ExchangeServiceServicer:
     def Submit(self, request_iterator, context):
         """Takes one signed edXML package. Answers only after it is durable; the same bytes again get the same answer.
         Chunks of at most 1 MiB, no pause over 30 s, uncompressed (packages are zipped inside).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitMany(self, request_iterator, context):
+        """The same for a backlog of documents over one stream, some of them at once; what one call costs is shared by all.
+        A refused document is an answer and ends nothing. The stream may be closed when nothing comes for 30 s.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,6 +146,11 @@ def add_ExchangeServiceServicer_to_server(servicer, server):
                     servicer.Submit,
                     request_deserializer=lienthong_dot_api_dot_v1_dot_exchange__pb2.SubmitRequest.FromString,
                     response_serializer=lienthong_dot_api_dot_v1_dot_exchange__pb2.SubmitResponse.SerializeToString,
+            ),
+            'SubmitMany': grpc.stream_stream_rpc_method_handler(
+                    servicer.SubmitMany,
+                    request_deserializer=lienthong_dot_api_dot_v1_dot_exchange__pb2.SubmitManyRequest.FromString,
+                    response_serializer=lienthong_dot_api_dot_v1_dot_exchange__pb2.SubmitManyResponse.SerializeToString,
             ),
             'ListInbox': grpc.unary_unary_rpc_method_handler(
                     servicer.ListInbox,
@@ -193,6 +211,33 @@ class ExchangeService:
             '/lienthong.api.v1.ExchangeService/Submit',
             lienthong_dot_api_dot_v1_dot_exchange__pb2.SubmitRequest.SerializeToString,
             lienthong_dot_api_dot_v1_dot_exchange__pb2.SubmitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitMany(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/lienthong.api.v1.ExchangeService/SubmitMany',
+            lienthong_dot_api_dot_v1_dot_exchange__pb2.SubmitManyRequest.SerializeToString,
+            lienthong_dot_api_dot_v1_dot_exchange__pb2.SubmitManyResponse.FromString,
             options,
             channel_credentials,
             insecure,
