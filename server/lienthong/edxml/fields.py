@@ -57,6 +57,8 @@ def says_something(element: etree._Element) -> bool:
     if len(element) == 0:
         text = element.text  # once: a big one is copied each time
         return bool(text and not text.isspace())
+    if (first := element[0].text) and not first.isspace() and is_element(element[0]):
+        return True
     return any(not text.isspace() for text in element.itertext() if text)
 
 
@@ -139,8 +141,11 @@ class Block:
 
     def text(self, name: str) -> str | None:
         """The text of a value, normalised; None when absent or empty."""
-        if name not in self._children:
+        found = self._children.get(name)
+        if found is None:
             return None
+        if len(found) == 1 and not len(found[0][1]):
+            return normalise(found[0][1].text or "") or None
         element = self.element_of(name)
         return None if element is None else _text(element, self.at(name)) or None
 
@@ -201,8 +206,6 @@ class Block:
 
 
 def _text(element: etree._Element, path: str) -> str:
-    if not len(element):
-        return normalise(element.text or "")
     for child in element:
         if is_element(child):
             raise invalid(path, f"must hold text only, not the element {etree.QName(child).localname}", child)
