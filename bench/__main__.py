@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bench import documents, fill, profiling, report, yardsticks
+from bench import documents, fill, model, profiling, report, yardsticks
 from bench.documents import KB10, MB1
 from bench.machine import COMMUNE, DEPARTMENT, PROVINCE, Machine
 from bench.measures import Findings, Watcher
@@ -199,7 +199,7 @@ def _growth(
             run.findings.add("growth.filling", "s", [time.perf_counter() - began])
             await full.start("hub")
             run.say("growth")
-            await growth.suite(empty, full, run.findings, rounds=rounds, number=150, calls=200, filled=number)
+            await growth.suite(empty, full, run.findings, rounds=rounds, number=120, calls=250, filled=number)
 
     _run("growth", suite)
 
@@ -253,6 +253,30 @@ def _scale(
                 await scale.directory(machine, run.findings, number=agencies, searches=300)
 
     _run("scale", suite)
+
+
+@app.command("model")
+def _model(
+    accept_ms: Annotated[float | None, typer.Option(help="Hub, per package taken in.")] = None,
+    hop_ms: Annotated[float | None, typer.Option(help="Relay, per hop.")] = None,
+    broker_ms: Annotated[float | None, typer.Option(help="RabbitMQ, per message.")] = None,
+    hand_over_ms: Annotated[
+        float | None, typer.Option(help="Hub, per package fetched and receipted.")
+    ] = None,
+    store_bytes: Annotated[float | None, typer.Option(help="Per package with its hops.")] = None,
+) -> None:
+    """What a province and the nation would need: the newest unit costs of bench/results times what they would send."""
+    costs, origin = model.measured(
+        report.RESULTS,
+        accept_ms=accept_ms,
+        hop_ms=hop_ms,
+        broker_ms=broker_ms,
+        hand_over_ms=hand_over_ms,
+        store_bytes=store_bytes,
+    )
+    for name, source in origin.items():
+        console.print(f"{name:14} {getattr(costs, name):>10,.2f}  [dim]{source}[/]")
+    console.print(model.table(costs))
 
 
 @app.command("profile")

@@ -26,7 +26,9 @@ async def suite(machine: Machine, findings: Findings, *, rounds: int, number: in
     ours: list[float] = []
     bare: list[float] = []
     used: list[float] = []
+    broker: list[float] = []
     memory = dict.fromkeys(machine.programs, 0.0)
+    before, carried = footprint(machine), 0
     async with (
         Senders(machine.state) as senders,
         Pipeline(machine.node.amqp_url, certificate, hops=HOPS, processes=machine.relays) as pipeline,
@@ -36,20 +38,34 @@ async def suite(machine: Machine, findings: Findings, *, rounds: int, number: in
             made = documents.make(machine.state, COMMUNE, [DEPARTMENT], size=size, number=count)
             with Watcher(machine.pids()) as seen:
                 rate = await _lienthong(machine, senders, made)
+            carried += count
             bare_rate = await _bare(pipeline, made)
             if turn:
                 ours.append(rate)
                 bare.append(bare_rate)
                 spent = sum(seconds for name, seconds in seen.used.items() if name.startswith("relay"))
                 used.append(spent / count / HOPS * 1000)
+                broker.append(seen.used["broker"] / count / HOPS * 1000)
             memory = {name: max(memory[name], seen.peak[name]) for name in memory}
     findings.add("hops.lienthong", "documents/s", ours)
     findings.add("hops.bare", "documents/s", bare)
     findings.add("hops.relay-time", "ms/hop", used)
+    findings.add("hops.broker-time", "ms/hop", broker)
+    for name, first, last in zip(("store", "blob"), before, footprint(machine), strict=True):
+        findings.add(f"hops.{name}-bytes", "bytes/document", [(last - first) / carried])
     for name, peak in memory.items():
         findings.add(f"hops.{name}-memory", "MiB", [peak])
     ratio = findings.median("hops.lienthong") / findings.median("hops.bare")
     findings.goal("hops.per-bare-pipeline", ratio, least=0.6)
+
+
+def footprint(machine: Machine) -> tuple[int, int]:
+    """Bytes of the database (its log of the moment left out), and of the blobs, on disk."""
+    sqlite = machine.store().startswith("sqlite")
+    pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+    store = machine.count(pages if sqlite else "SELECT pg_database_size(current_database())")
+    blobs = (file.stat() for file in (machine.state / "blobs").rglob("*") if file.is_file())
+    return store, sum(each.st_blocks * 512 for each in blobs)
 
 
 async def _lienthong(machine: Machine, senders: Senders, made: list[Signed]) -> float:
