@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -139,3 +140,16 @@ def test_both_engines_refuse_ecdsa_values_of_another_length(length: int) -> None
 def test_every_method_and_digest_of_the_policy_is_known_to_the_engine() -> None:
     assert {method.value for method in POLICY.signature_methods} == engine.RSA.keys() | engine.ECDSA.keys()
     assert {digest.value for digest in POLICY.digests} == engine._DIGESTS.keys()
+
+
+def test_a_key_of_another_kind_than_the_method_is_no_key() -> None:
+    """The policy refuses it before; the engine does not rely on that."""
+    w = world()
+    shape = _shape(forge(w.package("H48", ["H48.11"]), w.key("H48")))
+    key = (
+        w.rsa_key.certificate.public_key()
+        if other == "rsa2048"
+        else ed25519.Ed25519PrivateKey.generate().public_key()
+    )
+    with pytest.raises(Refusal, match="no method for the certificate's key"):
+        engine._check_value(key, shape.signature_method, b"value", b"octets")

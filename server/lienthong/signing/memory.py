@@ -8,6 +8,7 @@ signature held, nor that a certificate counted, nor the tree.
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -22,6 +23,7 @@ class Memory(Generic[T]):
     def __init__(self, entries: int) -> None:
         self._entries = entries
         self._known: dict[str, T] = {}
+        self._lock = Lock()
 
     def recall(self, sha256: str, size: int, read: Callable[[], T]) -> T:
         """What `read` said of the bytes with this digest and size; what it raises is not remembered."""
@@ -29,16 +31,14 @@ class Memory(Generic[T]):
         if known is None:
             known = read()
             if size <= _LARGEST:
-                self._known[sha256] = known
-                if len(self._known) > self._entries:
-                    self._forget()
+                self._keep(sha256, known)
         return known
 
-    def _forget(self) -> None:
-        try:
-            self._known.pop(next(iter(self._known)), None)
-        except (RuntimeError, StopIteration):  # another thread was at it
-            return
+    def _keep(self, sha256: str, value: T) -> None:
+        with self._lock:
+            self._known[sha256] = value
+            if len(self._known) > self._entries:
+                del self._known[next(iter(self._known))]
 
     def __len__(self) -> int:
         """How many values are remembered."""

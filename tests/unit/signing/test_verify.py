@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,6 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from signxml.algorithms import DigestAlgorithm
 
 from lienthong.domain.agency import Directory
 from lienthong.domain.document import Organization, ResponseFor, StatusPackage
@@ -345,3 +348,20 @@ def test_many_threads_verify_with_one_trust() -> None:
     with ThreadPoolExecutor(8) as pool:
         verdicts = list(pool.map(verdict, [*good, *bad] * 20))
     assert verdicts == ([Verdict.PASSED] * 3 + [Verdict.FAILED] * 3) * 20
+
+
+def test_signing_certificate_may_be_named_by_a_longer_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = world()
+    sha512 = "http://www.w3.org/2001/04/xmlenc#sha512"
+    for named, accepted in ((hashes.SHA512(), True), (hashes.SHA384(), False)):
+        digest = base64.b64encode(w.key(SENDER).certificate.fingerprint(named)).decode()
+        properties = _PROPERTIES.canonical.replace(DigestAlgorithm.SHA256.value, sha512).replace(
+            "{certificate}", digest
+        )
+        monkeypatch.setattr("lienthong.signing.sign._PROPERTIES", _template(properties))
+        data = w.signed(SENDER, [RECIPIENT])
+        monkeypatch.undo()
+        if accepted:
+            assert accept(data).signer.sha256 == w.key(SENDER).certificate_sha256
+        else:
+            assert "another certificate" in (refusal_of(data).detail or "")
