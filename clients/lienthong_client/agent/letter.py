@@ -65,13 +65,13 @@ def read_letter(data: bytes) -> Letter:
     try:
         table = yaml.load(data.decode("utf-8-sig"), Loader=yaml.BaseLoader)  # noqa: S506 - builds text only
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise _wrong("", f"is not YAML: {error}") from error
+        raise _wrong("", f"không phải YAML hợp lệ / is not YAML: {_place(error)}") from error
     if not isinstance(table, dict):
-        raise _wrong("", "is not a mapping such as `subject: Mời họp`")
+        raise _wrong("", "không có dạng / is not a mapping such as `subject: Mời họp`")
     values = {key: _value(key, value) for key, value in table.items() if value not in ("", None)}
     for key in ("to", "subject"):
         if not values.get(key):
-            raise _wrong(key, "missing")
+            raise _wrong(key, "còn thiếu / missing")
     find_priority(values.get("priority", "normal"))
     return Letter(values)
 
@@ -80,7 +80,9 @@ def _value(key: Any, value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     if key in _LISTS:
         return _list(key, value)
     if key not in _TEXTS + _DATES + _FLAGS:
-        raise _wrong(str(key), f"unknown; known are {', '.join(_LISTS + _TEXTS + _DATES + _FLAGS)}")
+        raise _wrong(
+            str(key), f"không có mục này / unknown; known are {', '.join(_LISTS + _TEXTS + _DATES + _FLAGS)}"
+        )
     if not isinstance(value, str):
         raise _wrong(key, "must be text")
     if key in _FLAGS:
@@ -92,7 +94,7 @@ def _value(key: Any, value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     try:
         return date.fromisoformat(value.strip())
     except ValueError:
-        raise _wrong(key, f"{value!r} is not a date such as 2026-03-31") from None
+        raise _wrong(key, f"{value!r} không phải ngày dạng / is not a date such as 2026-03-31") from None
 
 
 def _list(key: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401
@@ -108,6 +110,13 @@ def _list(key: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401
     if len(set(names)) < len(names):
         raise _wrong(key, "names a file twice")
     return names
+
+
+def _place(error: Exception) -> str:
+    """The line of a mistake, and what it is, on one line."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"dòng / line {error.problem_mark.line + 1}: {error.problem or error.context}"
+    return str(error).partition("\n")[0]
 
 
 def _wrong(key: str, detail: str) -> DraftError:

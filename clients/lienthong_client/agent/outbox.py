@@ -91,9 +91,9 @@ class Outbox:
             spoken_for.update(names)
             missing = [other for other in names if other not in self._seen]
             if reason is None and missing:
-                reason = None if not self._is_old(name, now) else f"missing beside it: {', '.join(missing)}"
-                if reason is None:
+                if not self._is_old(name, now):
                     continue
+                reason = f"thiếu tệp đi kèm / missing beside it: {', '.join(missing)}"
             present = [other for other in names if other in self._seen]
             if reason is None and not all(self._settled(other, now) for other in present):
                 continue
@@ -108,9 +108,8 @@ class Outbox:
                 yield Group(kind=Kind.EDXML, main=name, names=(name,))
             elif not _is(name, _XML + _YAML) and self._is_old(name, now):
                 stem = PurePath(name).stem
-                yield Group(
-                    kind=Kind.STRAY, main=name, names=(name,), reason=f"no {stem}.yaml says whom it is for"
-                )
+                reason = f"không có {stem}.yaml ghi nơi nhận / no {stem}.yaml says whom it is for"
+                yield Group(kind=Kind.STRAY, main=name, names=(name,), reason=reason)
 
     def _look(self, now: float) -> None:
         found: dict[str, Look] = {}
@@ -154,7 +153,7 @@ class Outbox:
             with (self.folder / name).open("rb") as file:
                 letter = read_letter(file.read(LONGEST + 1))
         except DraftError as error:
-            return same_stem, f"{name}: {error.field}: {error.detail}"
+            return same_stem, ": ".join(part for part in (name, error.field, error.detail) if part)
         except OSError as error:
             return same_stem, f"{name}: {error.strerror}"
         if letter.files is None:

@@ -41,6 +41,11 @@ from lienthong_client.results import Accepted
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
+_PUT_BACK: dict[Language, str] = {
+    "vi": "Sửa tệp trong source/ rồi đặt lại vào outbox/",
+    "en": "Correct the file in source/ and put it back into outbox/",
+}
+
 #: refusals that say nothing about the document: the hub or our connection is not ready
 HUB_WIDE = frozenset({Code.UNAVAILABLE, Code.RATE_LIMITED, Code.UNAUTHENTICATED, Code.NOT_PERMITTED})
 
@@ -289,7 +294,10 @@ class Sender:
         at = self._pace.today()
 
         def keep() -> None:
-            text = [refusal.message(self._language), f"[{refusal.code}]", refusal.remedy(self._language)]
+            remedy = (
+                _PUT_BACK[self._language] if isinstance(refusal, Misuse) else refusal.remedy(self._language)
+            )
+            text = [refusal.message(self._language), f"[{refusal.code}]", remedy]
             if refusal.field:
                 text.insert(2, refusal.field)
             self._disk.write(job.folder / jobs.REASON, ("\n".join(text) + "\n").encode("utf-8", "replace"))

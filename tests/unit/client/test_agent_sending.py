@@ -289,6 +289,19 @@ async def test_file_that_changes_while_it_is_taken_fails_visibly(office: Offices
     assert "a.pdf changed while it was taken" in (ours.root / "failed/a/reason.txt").read_text()
 
 
+async def test_a_clerk_reads_in_the_offices_language_what_to_do_with_a_bad_file(office: Offices) -> None:
+    desk = office()
+    desk.settings = desk.settings.model_copy(update={"language": "vi"})
+    desk.put("thư.yaml", "to: [H48.33.02\nsubject: Mời họp\n")
+    desk.put("thư.pdf", PDF)
+    await desk.work(desk.agent())
+    (folder,) = desk.names("failed")
+    reason = (desk.root / "failed" / folder / "reason.txt").read_text("utf-8").splitlines()
+    assert reason[0].startswith("thư.yaml: yaml: không phải YAML hợp lệ / is not YAML: dòng / line 2: ")
+    assert reason[1] == "[ARGUMENT_INVALID]"
+    assert reason[-1] == "Sửa tệp trong source/ rồi đặt lại vào outbox/"
+
+
 # --- files beside their package -----------------------------------------------------------------------------
 
 
