@@ -246,6 +246,11 @@ def _make_business() -> None:
         sqlite_where=sa.text("state = 'PENDING'"),
         postgresql_where=sa.text("state = 'PENDING'"),
     )
+    _make_notices()
+    _make_changes()
+
+
+def _make_notices() -> None:
     untold = sa.text("seen_at IS NULL AND state IN ('ASKED', 'SUPERSEDED', 'WITHDRAWN')")
     op.create_index(
         "ix_requests_untold",
@@ -262,7 +267,6 @@ def _make_business() -> None:
         sa.ForeignKeyConstraint(["document_id"], ["documents.id"], name="fk_onward_document_id"),
         sa.PrimaryKeyConstraint("source_id", "document_id", name="pk_onward"),
     )
-    _make_changes()
 
 
 def _make_changes() -> None:
