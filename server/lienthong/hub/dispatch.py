@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import structlog
 
 from lienthong.domain.evidence import EvidenceKind, SubmissionAcceptance
-from lienthong.edxml.reader import parse
 from lienthong.errors import HubFault
 from lienthong.hub.ports import Blobs, Broker, Clock, Store
 from lienthong.hub.rows import DocumentRow
@@ -127,7 +126,7 @@ class Dispatcher:
         accepted = [row for row in evidence if row.kind is EvidenceKind.SUBMISSION_ACCEPTANCE]
         data = await self._blobs.get(document.sha256) if document.size <= self._inline_limit else None
         for row in sorted(accepted, key=lambda row: row.recipient is not None):
-            acceptance = records.read(parse(row.xml))
+            acceptance = records.read_bytes(row.xml)
             if not isinstance(acceptance, SubmissionAcceptance):
                 raise HubFault(f"document {document.id} has no readable SubmissionAcceptance")
             await self._publish(document, row.xml, acceptance.recipients, data)

@@ -36,7 +36,6 @@ from lienthong.domain.document import PackageKind
 from lienthong.domain.evidence import Branch, ContentConsignment, HopRecord, Verdict
 from lienthong.domain.ids import new_id, sha256_hex
 from lienthong.edxml.bounds import Limits
-from lienthong.edxml.reader import parse
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.dispatch import DEFAULT_INLINE_LIMIT
 from lienthong.hub.gate import Gate
@@ -389,14 +388,14 @@ def _claimed_ids(body: bytes) -> list[str]:
         return []
     claimed = [message.document_id]
     try:
-        record = records.read(parse(message.acceptance))
+        record = records.read_bytes(message.acceptance)
     except Refusal:
         return claimed
     return [*claimed, record.document_id]
 
 
 def _read_hop(record: bytes) -> HopRecord:
-    hop = records.read(parse(record))
+    hop = records.read_bytes(record)
     if not isinstance(hop, HopRecord):
         raise HubFault("a stored hop record cannot be read")
     return hop

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from lienthong.domain.evidence import ContentConsignment, EvidenceKind, HopRecord
-from lienthong.edxml.reader import parse
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.identity import Caller, Role
 from lienthong.hub.ports import Store
@@ -88,7 +87,7 @@ class Tracker:
         found: dict[str, str] = {}
         for row in await self._store.evidence(document_id):
             if row.kind is EvidenceKind.CONTENT_CONSIGNMENT:
-                record = records.read(parse(row.xml))
+                record = records.read_bytes(row.xml)
                 if isinstance(record, ContentConsignment):
                     found[record.recipient] = record.hop_digest
         return found
@@ -139,7 +138,7 @@ def _own_acceptance(items: list[EvidenceItem]) -> list[EvidenceItem]:
 
 
 def _hop(row: HopRow) -> HopRecord:
-    record = records.read(parse(row.record))
+    record = records.read_bytes(row.record)
     if not isinstance(record, HopRecord):
         raise HubFault(f"the stored hop record of {row.node} cannot be read")
     return record

@@ -56,7 +56,7 @@ _FIELDS: dict[type[Any], tuple[tuple[str, str, str], ...]] = {
 _RECIPIENT = f"{{{NAMESPACE}}}Recipient"
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _PLAIN = re.compile(r"[A-Za-z0-9._:-]*")  # nothing to escape
-_read: Memory[Evidence] = Memory(2048)
+_read: Memory[Evidence] = Memory(512)
 
 
 def root_name(kind: EvidenceKind) -> str:
