@@ -55,6 +55,7 @@ def look_up(
     Nothing is sent by it: only `plan` says where a document goes.
     """
     resolved: list[Recipient] = []
+    seen: set[str] = set()
     status = package.kind is PackageKind.STATUS
     for position, written in enumerate(package.recipient_codes, start=1):
         field = "MessageHeader/ResponseFor/OrganId" if status else f"MessageHeader/To[{position}]/OrganId"
@@ -62,8 +63,9 @@ def look_up(
         successor = directory.successor(written) if redirect else None
         for found in (agency,) if successor is None or successor.code == sender else (agency, successor):
             code = written if found is None else found.code
-            if any(earlier.code == code for earlier in resolved):
+            if code in seen:
                 continue
+            seen.add(code)
             refusal = _refusal(sender, found, written, field=field)
             if refusal is None:
                 refusal = _unreachable(directory, sender, code)
