@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,12 +58,16 @@ class Program:
 
 @dataclass(slots=True, eq=False)
 class Machine:
-    """See the module. `relays` processes serve every node each. `store_url` "" is SQLite in the folder."""
+    """See the module. `relays` processes serve every node each, `hubs` share the port.
+
+    `store_url` "" is SQLite in the folder.
+    """
 
     folder: Path
     directory: Path = FOUR_TIERS
     store_url: str = ""
     relays: int = 1
+    hubs: int = 1
     address: str = ""  #: of the hub
     programs: dict[str, Program] = field(default_factory=dict)
     _node: PrivateNode | None = None
@@ -87,6 +91,8 @@ class Machine:
         try:
             await self._initialise()
             await self.start("hub")
+            for number in range(2, self.hubs + 1):
+                await self.start("hub", name=f"hub-{number}", words=("--beside",))
             await self.until_declared()
         except BaseException:
             await self.stop()
@@ -114,7 +120,7 @@ class Machine:
         """The store's URL."""
         return load(self.state / "lienthong.toml").store.url
 
-    async def start(self, part: str, *, name: str | None = None) -> Program:
+    async def start(self, part: str, *, name: str | None = None, words: Sequence[str] = ()) -> Program:
         """Start `hub` or `relay` and wait until it says that it serves."""
         name = name or part
         log = self.folder / f"{name}.log"
@@ -128,11 +134,15 @@ class Machine:
                 process = await asyncio.create_subprocess_exec(
                     BIN / "lienthong",
                     part,
+                    *words,
                     "--config",
                     self.state / "lienthong.toml",
                     stdout=output,
                     stderr=output,
-                    env=environment | ENVIRONMENT | {"NOTIFY_SOCKET": str(address)},
+                    env=environment
+                    | ENVIRONMENT
+                    | {"LIENTHONG__HUB__PROCESSES": str(self.hubs)}
+                    | {"NOTIFY_SOCKET": str(address)},
                 )
             self.programs[name] = program = Program(name, process, log)
             try:

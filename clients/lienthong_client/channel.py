@@ -34,6 +34,7 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.use_local_subchannel_pool", 1),  # a connection of its own: hubs that share a port share them out
     ("grpc.enable_retries", 0),  # repeating is `retry.Retry`'s business alone
 )
 

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from lienthong.api.v1 import exchange_pb2
 from lienthong.errors import HubFault
 from lienthong.rpc.access import ACCESS, ENDLESS, roles_for
+from lienthong.rpc.limits import RpcLimits
 from lienthong.rpc.server import RpcServer
 from tests.fakes.rpc import WAIT, Client, Refused, Running, chunk_of, header, serving
 
@@ -124,3 +125,35 @@ async def test_an_address_in_use_is_a_fault_with_the_address_in_it(running: Runn
     )
     with pytest.raises(HubFault, match=f"127.0.0.1:{running.port}"):
         await second.start()
+
+
+async def test_two_hubs_share_a_port_when_both_want_to() -> None:
+    async with serving(RpcLimits(share_port=True)) as first:
+        second = RpcServer(
+            first.hub,  # type: ignore[arg-type]
+            first.administration,  # type: ignore[arg-type]
+            address=f"127.0.0.1:{first.port}",
+            tls=first.tls,
+            limits=RpcLimits(share_port=True),
+            registry=(registry := CollectorRegistry()),
+        )
+        await second.start()
+        labels = {"method": "lienthong.api.v1.ExchangeService/ListInbox", "code": "OK"}
+
+        def served() -> list[float]:
+            name = "lienthong_rpc_calls_total"
+            return [r.get_sample_value(name, labels) or 0.0 for r in (first.registry, registry)]
+
+        async with asyncio.timeout(WAIT):
+            while 0.0 in served():  # the kernel deals out connections by chance
+                own = (("grpc.use_local_subchannel_pool", 1),)
+                async with first.connect(first.peers.recipient, options=own) as client:
+                    await client.exchange.ListInbox(exchange_pb2.ListInboxRequest(), timeout=WAIT)
+        before = sum(served())
+        await second.stop(grace=0)
+        for _ in range(8):  # the port goes on without it
+            async with first.connect(first.peers.recipient, options=own) as client:
+                await client.exchange.ListInbox(
+                    exchange_pb2.ListInboxRequest(), timeout=WAIT, wait_for_ready=True
+                )
+        assert sum(served()) == before + 8

@@ -85,9 +85,10 @@ class Commands:
 class Machine(Commands):
     """One state folder and the processes on it."""
 
-    def __init__(self, state: Path, directory: Path) -> None:
+    def __init__(self, state: Path, directory: Path, *, hubs: int = 1) -> None:
         super().__init__(state)
         self.directory = directory
+        self._hubs = hubs
         self.ready_line = ""
         self._up: subprocess.Popen[str] | None = None
         self._port, self._console = free_port(), free_port()
@@ -97,6 +98,7 @@ class Machine(Commands):
     def start(self) -> None:
         """Run `lienthong up` until it says it is ready."""
         command = [BIN / "lienthong", "up", "--state", self.state, "--directory", self.directory]
+        command += ["--hubs", str(self._hubs)] if self._hubs > 1 else []
         command += ["--grpc-port", str(self._port), "--console-port", str(self._console)]
         errors = (self.state.parent / "up.err").open("a")
         with errors:

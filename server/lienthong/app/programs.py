@@ -7,7 +7,7 @@ SIGTERM or SIGINT end a program: health says NOT_SERVING, nothing new is taken, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -88,8 +88,13 @@ def _assemble(
     return assemble(around, policy)
 
 
-async def run_hub(settings: Settings) -> None:
-    """The gRPC server and its background work, until a signal. Serves while the broker is away, too."""
+async def run_hub(settings: Settings, *, beside: bool = False) -> None:
+    """The gRPC server and its background work, until a signal. Serves while the broker is away, too.
+
+    `beside` another hub process on the same port it serves calls and publishes what it accepts; what is done for all
+    documents (reconciling, recalls, closures, deadlines, abandoned content, dead letters) is left to the other. That
+    is only thrift: all of it may be done by several at once.
+    """
     _check(settings)
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
     stop = stop_on_signals()
@@ -99,22 +104,17 @@ async def run_hub(settings: Settings) -> None:
         knowledge = Knowledge(store, trusts.load, now)
         await knowledge.refresh()
         parts = _assemble(settings, store, blobs, broker, knowledge)
-        server = _server(settings, parts.hub, parts.administration)
-        attach = (
-            lambda: broker.subscribe(parts.notified),
-            lambda: broker.collect_dead(parts.dead_letters.handle),
-        )
+        server = _server(settings, parts.hub, parts.administration, beside=beside)
+        attach = [lambda: broker.subscribe(parts.notified)]
+        if not beside:
+            attach.append(lambda: broker.collect_dead(parts.dead_letters.handle))
         _serve_metrics(settings.hub.metrics_listen, stack)
         ending = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             works = (
                 knowledge.run(ending, every=settings.trust.refresh_every),
                 parts.dispatcher.run(ending),
-                parts.reconciler.run(ending),
-                parts.recalls.run(ending),
-                parts.closures.run(ending),
-                parts.expirer.run(ending),
-                parts.content.run(ending),
+                *([] if beside else _for_all(parts, ending)),
                 declare_nodes(broker, knowledge, attach, ending),
                 gauge(store, broker, server, ending),
             )
@@ -129,6 +129,12 @@ async def run_hub(settings: Settings) -> None:
             await server.stop(settings.hub.stop_grace)
             await _end(tasks, ending)
     log.info("hub.stopped")
+
+
+def _for_all(parts: HubParts, ending: asyncio.Event) -> list[Coroutine[None, None, None]]:
+    """The background work that looks after every document, whichever process accepted it."""
+    workers = (parts.reconciler, parts.recalls, parts.closures, parts.expirer, parts.content)
+    return [worker.run(ending) for worker in workers]
 
 
 async def run_relay(settings: Settings, patterns: Sequence[str] = ("*",)) -> None:
@@ -206,13 +212,17 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Store, Blobs
     return store, blobs, broker
 
 
-def _server(settings: Settings, hub: Hub, administration: Administration) -> RpcServer:
+def _server(settings: Settings, hub: Hub, administration: Administration, *, beside: bool) -> RpcServer:
     tls = TlsFiles(
         certificate=_read(settings.hub.certificate),
         key=_read(settings.hub.key),
         client_authority=_read(settings.hub.client_ca),
     )
-    limits = RpcLimits(calls_per_second=settings.limits.rate, calls_burst=settings.limits.burst)
+    limits = RpcLimits(
+        calls_per_second=settings.limits.rate,
+        calls_burst=settings.limits.burst,
+        share_port=beside or settings.hub.processes > 1,
+    )
     return RpcServer(hub, administration, address=settings.hub.listen, tls=tls, limits=limits)
 
 

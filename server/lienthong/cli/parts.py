@@ -27,11 +27,19 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
 
     @app.command("hub", epilog="Example: `lienthong hub --config /etc/lienthong/lienthong.toml`")
-    def _hub(config: ConfigOption) -> None:
+    def _hub(
+        config: ConfigOption,
+        beside: Annotated[
+            bool,
+            typer.Option(
+                "--beside", help="Share the port of a hub with \\[hub] processes above 1; only serve."
+            ),
+        ] = False,
+    ) -> None:
         """Run the gRPC hub. It serves, and accepts documents, also while the broker is away."""
         from lienthong.app import run_hub  # the programs' libraries take a second to load
 
-        _serve(config, run_hub)
+        _serve(config, lambda loaded: run_hub(loaded, beside=beside))
 
     @app.command(
         "relay", epilog="Example: `lienthong relay --config lienthong.toml --nodes 'H48' --nodes 'H48.3*'`"

@@ -56,6 +56,7 @@ class Plan:
     directory: Path | None
     grpc_port: int | None
     console_port: int | None
+    hubs: int | None
     relays: int
     agency_keys: AgencyKeys
 
@@ -89,6 +90,12 @@ def register(app: typer.Typer) -> None:
         console_port: Annotated[
             int | None, typer.Option(min=0, max=65535, help="Port of the operations page; 0: a free one.")
         ] = None,
+        hubs: Annotated[
+            int | None,
+            typer.Option(
+                min=1, max=64, help="Hub processes that share the port; default: \\[hub] processes, 1."
+            ),
+        ] = None,
         relays: Annotated[
             int, typer.Option(min=1, max=64, help="Relay processes; each serves every node.")
         ] = 1,
@@ -104,6 +111,7 @@ def register(app: typer.Typer) -> None:
             directory=directory,
             grpc_port=grpc_port,
             console_port=console_port,
+            hubs=hubs,
             relays=relays,
             agency_keys=agency_keys,
         )
@@ -176,7 +184,7 @@ class Machine:
             environment = await broker
             if self._node is not None:
                 group.create_task(self._watch_broker(self._node))
-            self._start_children(environment)
+            self._start_children(environment, self._plan.hubs or loaded.hub.processes)
             await self._supervisor.ready()
             await self._check_hub(address)
             remember(self._state)
@@ -245,17 +253,23 @@ class Machine:
                 warn(f"RabbitMQ does not start; trying again in {BROKER_AGAIN:.0f} s: {fault}")
                 await asyncio.sleep(BROKER_AGAIN)
 
-    def _start_children(self, environment: dict[str, str]) -> None:
-        names = ["hub", *(f"relay-{number}" for number in range(1, self._plan.relays + 1))]
-        warn(f"starting {', '.join(names)}")
-        for name in names:
-            part = name.partition("-")[0]
+    def _start_children(self, environment: dict[str, str], hubs: int) -> None:
+        prefix = settings.ENVIRONMENT_PREFIX
+        environment = environment | {f"{prefix}HUB__PROCESSES": str(hubs)}
+        beside = environment | {f"{prefix}HUB__METRICS_LISTEN": ""}  # that page is the first one's
+        children = [("hub", ["hub"], environment)]
+        children += [(f"hub-{number}", ["hub", "--beside"], beside) for number in range(2, hubs + 1)]
+        children += [
+            (f"relay-{number}", ["relay"], environment) for number in range(1, self._plan.relays + 1)
+        ]
+        warn(f"starting {', '.join(name for name, _, _ in children)}")
+        for name, words, variables in children:
             self._supervisor.add(
                 Child(
                     name=name,
-                    command=_command(part, "--config", str(self._state.settings)),
+                    command=_command(*words, "--config", str(self._state.settings)),
                     log=self._state.logs / f"{name}.log",
-                    environment=environment,
+                    environment=variables,
                 )
             )
 

@@ -34,6 +34,7 @@ class RpcLimits:
     connection_idle: float = 900.0  #: a connection without calls is closed
     connection_age: float = 14_400.0  #: then clients are asked to connect again, which spreads them over hubs
     connection_age_grace: float = 600.0  #: for calls in hand at that time
+    share_port: bool = False  #: several hubs take turns with the connections that come to one port
 
 
 def core_options(limits: RpcLimits) -> list[tuple[str, int]]:
@@ -58,8 +59,6 @@ def core_options(limits: RpcLimits) -> list[tuple[str, int]]:
         ("grpc.max_connection_idle_ms", milliseconds(limits.connection_idle)),
         ("grpc.max_connection_age_ms", milliseconds(limits.connection_age)),
         ("grpc.max_connection_age_grace_ms", milliseconds(limits.connection_age_grace)),
-        (
-            "grpc.so_reuseport",
-            0,
-        ),  # a second hub on the same port is a mistake, not a silent half of the calls
+        # unless it is wanted, a second hub on the port is a mistake, not a silent half of the calls
+        ("grpc.so_reuseport", int(limits.share_port)),
     ]
