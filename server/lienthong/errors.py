@@ -401,3 +401,15 @@ class Refusal(LienthongError):
 
 class HubFault(LienthongError):
     """Ours, not the peer's: the store, the blobs or the broker failed. We retry; the peer sees UNAVAILABLE."""
+
+
+def let_go(refusal: Refusal) -> None:
+    """Take the traceback off a refusal and its causes: its frames hold the tree of the refused package.
+
+    Futures hold errors and are held by those frames: such a ring is found by the garbage collector alone, which counts
+    objects, not bytes. A refusal's place in our code is of no interest; what the peer did is in its detail.
+    """
+    error: BaseException | None = refusal
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

@@ -23,7 +23,7 @@ from lienthong.edxml.bounds import Limits
 from lienthong.edxml.names import DSIG
 from lienthong.edxml.reader import parse, read_package
 from lienthong.edxml.repair import repair
-from lienthong.errors import Code, Refusal
+from lienthong.errors import Code, Refusal, let_go
 from lienthong.hub.gate import Gate
 from lienthong.hub.identity import Caller
 from lienthong.hub.inspection import Case, Inspection, Judged, Notes, Problem
@@ -125,9 +125,8 @@ class Checker:
         try:
             document, snapshot = await self._verification.package(data)
         except Refusal as refused:
-            refusal = Refusal(
-                refused.code, field=refused.field, detail=refused.detail
-            )  # without the tree it holds
+            let_go(refused)  # the tree is built once more, below
+            refusal = refused
         else:
             return True, document.signer, self._case(agency, document, snapshot, notes)
         signed = DSIG.encode() in data

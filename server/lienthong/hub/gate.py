@@ -9,10 +9,31 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
+
+from lienthong.errors import Refusal, let_go
 
 SMALL = 1 << 20  #: bytes; what is no larger is neither counted nor kept waiting
+
+
+class Passage:
+    """A package's time in work."""
+
+    def __init__(self, gate: Gate, size: int) -> None:
+        self._gate = gate
+        self._size = size
+
+    async def __aenter__(self) -> None:
+        if self._size:
+            await self._gate.enter(self._size)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._size:
+            self._gate.leave(self._size)
+            if isinstance(error, Refusal):  # a generator's `raise` would put the traceback on again
+                let_go(error)
 
 
 class Gate:
@@ -28,21 +49,14 @@ class Gate:
         """Bytes of the packages in work, small ones not counted."""
         return self._used
 
-    @asynccontextmanager
-    async def hold(self, size: int) -> AsyncIterator[None]:
-        """Work on a package of `size` bytes while the block runs; waits for those that came before."""
-        if size <= SMALL:
-            yield
-            return
-        size = min(size, self._total)  # one over the limit is alone, and refused soon
-        await self._enter(size)
-        try:
-            yield
-        finally:
-            self._used -= size
-            self._admit()
+    def hold(self, size: int) -> Passage:
+        """For `async with`: work on a package of `size` bytes while the block runs; waits for those before."""
+        return Passage(
+            self, min(size, self._total) if size > SMALL else 0
+        )  # one over the limit is refused soon
 
-    async def _enter(self, size: int) -> None:
+    async def enter(self, size: int) -> None:
+        """Wait until `size` bytes more may be in work."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((size, turn))
         self._admit()
@@ -51,13 +65,20 @@ class Gate:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # let in at the very moment it gave up
                 self._used -= size
-            else:
-                self._waiting.remove((size, turn))
             self._admit()
             raise
 
+    def leave(self, size: int) -> None:
+        """`size` bytes are not in work any more."""
+        self._used -= size
+        self._admit()
+
     def _admit(self) -> None:
-        while self._waiting and self._used + self._waiting[0][0] <= self._total:
-            size, turn = self._waiting.popleft()
-            self._used += size
-            turn.set_result(None)
+        while self._waiting:
+            size, turn = self._waiting[0]
+            if not turn.cancelled():  # else it gave up
+                if self._used + size > self._total:
+                    return
+                self._used += size
+                turn.set_result(None)
+            self._waiting.popleft()

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from lienthong.edxml.bounds import Limits
-from lienthong.errors import Refusal
+from lienthong.errors import Refusal, let_go
 from lienthong.hub.knowledge import Knowledge, Snapshot
 from lienthong.hub.ports import Clock
 from lienthong.signing.verify import VerifiedDocument, verify_package
@@ -62,8 +62,9 @@ class Verification:
         snapshot = self._knowledge.now
         try:
             return await by(lambda: verify(snapshot)), snapshot
-        except Refusal:
+        except Refusal as refusal:
             if not await self._knowledge.refresh():
                 raise
+            let_go(refusal)
         newer = self._knowledge.now
         return await by(lambda: verify(newer)), newer

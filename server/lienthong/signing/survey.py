@@ -21,7 +21,7 @@ from lxml import etree
 
 from lienthong.domain.agency import Directory
 from lienthong.edxml.bounds import Limits
-from lienthong.errors import Refusal
+from lienthong.errors import Refusal, let_go
 from lienthong.signing.engine import verify_signature
 from lienthong.signing.policy import POLICY
 from lienthong.signing.shape import Shape, check_shape, find_signature, package_place
@@ -82,6 +82,8 @@ class _Surveyor:
             self._examine(_parse(data, limits, self._trail))  # (0) (1)
         except Refusal as refusal:
             self._note(refusal)
+        for refusal in self._found.values():
+            let_go(refusal)
         signer = self._trail.signer
         return Survey(report=self._trail.report(), refusals=tuple(self._found.values()), signer=signer)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from typing import Any
 
 import pytest
+from lxml import etree
 
+from lienthong.errors import Refusal
 from lienthong.hub.gate import SMALL, Gate
 from lienthong.hub.ports import Outcome
+from lienthong.signing.shape import Shape
 from tests.unit.hub.bench import COMMUNE, DEPARTMENT, DISTRICT, Bench
 
 TOTAL = 100 * SMALL
@@ -98,6 +102,18 @@ async def test_one_that_gives_up_leaves_its_place() -> None:
     assert gate.used == 0
 
 
+async def test_one_that_gives_up_as_another_leaves_is_passed_over() -> None:
+    gate = Gate(TOTAL)
+    first, second, third = (Visit(gate, TOTAL) for _ in range(3))
+    await settle()
+    second._task.cancel()
+    await first.leave()  # before the second has learnt of it
+    await settle()
+    assert (second.inside, third.inside) == (False, True)
+    await third.leave()
+    assert gate.used == 0
+
+
 async def test_one_that_gives_up_as_it_is_let_in_lets_the_next_in() -> None:
     gate = Gate(TOTAL)
     first, second, third = (Visit(gate, TOTAL) for _ in range(3))
@@ -145,6 +161,27 @@ async def test_a_refused_package_leaves_the_gate(bench: Bench) -> None:
     for call in (bench.hub.submit, bench.hub.check):
         await asyncio.gather(call(bench.caller(COMMUNE), b"<a>" * SMALL), return_exceptions=True)
         assert bench.gate.used == 0
+
+
+def trees() -> int:
+    return sum(isinstance(each, etree._Element | Shape) for each in gc.get_objects())
+
+
+async def test_nothing_keeps_the_tree_of_a_refused_package(bench: Bench) -> None:
+    """A refusal, its traceback and a future make a ring; big trees must not wait for the garbage collector."""
+    big = bench.world.signed(COMMUNE, [DEPARTMENT], files={"a.bin": os.urandom(SMALL)})
+    bad = big.replace("Chủ tịch".encode(), "Chủ tich".encode())
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(Refusal):
+            await bench.hub.submit(bench.caller(COMMUNE), bad)
+        await bench.hub.check(bench.caller(COMMUNE), bad)
+        async with asyncio.timeout(5):
+            while trees():  # a worker thread lets go of its last result when it gets its turn
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
 
 
 async def test_a_big_document_waits_at_the_relay_before_its_bytes_are_read(bench: Bench) -> None:
