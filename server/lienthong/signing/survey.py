@@ -82,8 +82,8 @@ class _Surveyor:
             self._examine(_parse(data, limits, self._trail))  # (0) (1)
         except Refusal as refusal:
             self._note(refusal)
-        for refusal in self._found.values():
-            let_go(refusal)
+        for found in self._found.values():
+            let_go(found)
         signer = self._trail.signer
         return Survey(report=self._trail.report(), refusals=tuple(self._found.values()), signer=signer)
 
