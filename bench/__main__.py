@@ -6,7 +6,6 @@ import asyncio
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +19,11 @@ from bench.documents import KB10, MB1
 from bench.machine import COMMUNE, DEPARTMENT, PROVINCE, Machine
 from bench.measures import Findings, Watcher
 from bench.suites import accept, fanout, growth, hops, latency, memory, memory_files, scale
+from bench.thresholds import check
 from lienthong_client.profile import Profile
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 console = Console(width=None if sys.stdout.isatty() else 110)
-THRESHOLDS = Path(__file__).with_name("thresholds.toml")
 
 StoreOption = Annotated[
     str, typer.Option(metavar="URL", help="An empty PostgreSQL database instead of SQLite.")
@@ -104,21 +103,6 @@ async def _quick_suite(run: Run) -> None:
         # a fifth of what is carried, not a tenth as `bench latency` sends: half the time
         carried = 2 * min(rate, run.findings.median("hops.lienthong"))
         await latency.suite(machine, run.findings, rounds=1, number=12, capacity=carried)
-
-
-def check(findings: Findings) -> list[str]:
-    """What of thresholds.toml is broken; a threshold nothing was measured for is broken too."""
-    values = {goal.key: goal.value for goal in findings.goals}
-    broken = []
-    for key, bounds in tomllib.loads(THRESHOLDS.read_text("utf-8")).items():
-        value = values.get(key)
-        if value is None:
-            broken.append(f"{key} was not measured")
-        elif value < bounds.get("least", value):
-            broken.append(f"{key} is {value:.3g}, less than {bounds['least']:g}")
-        elif value > bounds.get("most", value):
-            broken.append(f"{key} is {value:.3g}, more than {bounds['most']:g}")
-    return broken
 
 
 @app.command("accept")

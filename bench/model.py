@@ -28,11 +28,11 @@ class Costs:
     """What one unit of work costs, measured. Processor milliseconds, bytes, MiB."""
 
     accept_ms: float = 12.5  #: hub, per package taken in
-    hop_ms: float = 12.5  #: relay, per hop
-    broker_ms: float = 2.0  #: RabbitMQ, per message
+    hop_ms: float = 4.0  #: relay, per hop
+    broker_ms: float = 0.9  #: RabbitMQ, per message
     hand_over_ms: float = 6.0  #: hub, per package fetched and receipted; taken for half an acceptance
-    store_bytes: float = 45_000.0  #: per package with four hops, indexes included
-    blob_bytes: float = 12_000.0  #: per package of 10 KB
+    store_bytes: float = 29_000.0  #: per package with four hops, indexes included
+    blob_bytes: float = 12_300.0  #: per package of 10 KB
     node_mib: float = 0.19  #: RabbitMQ, per node with its two queues and consumers
     fsyncs_accept: float = (
         3.0  #: document, its folder's entry, the commit (shared under load); counted in the code

@@ -6,8 +6,8 @@ import tomllib
 
 import pytest
 
-from bench.__main__ import THRESHOLDS, check
 from bench.measures import Findings
+from bench.thresholds import THRESHOLDS, check
 
 BOUNDS = tomllib.loads(THRESHOLDS.read_text("utf-8"))
 
