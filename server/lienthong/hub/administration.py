@@ -62,6 +62,7 @@ _REFORMED = {
     ReformKind.WITHDRAW: "agency.plan_withdrawn",
 }
 
+_ASKED_FOR_ALL = 2_000  #: of more nodes only those are asked for at which the store says that documents are
 _DECLARED_AT_ONCE = 100  #: new agencies whose queues are made before the answer; more are made meanwhile
 
 
@@ -93,9 +94,13 @@ class Administration:
     async def queues(self, caller: Caller, *, everything: bool) -> tuple[list[QueueView], bool]:
         """Queues that hold or wait for something (all with `everything`), and whether publishing is blocked."""
         caller.require_operator()
-        nodes = [agency.code for agency in self._knowledge.now.directory]
+        positions = await self._store.positions()
+        directory = self._knowledge.now.directory
+        nodes: Sequence[str] = list(directory.agencies)
+        if not everything and len(nodes) > _ASKED_FOR_ALL:
+            nodes = sorted({position.node for position in positions})
         rows = await self._broker.queues(nodes)
-        oldest = {(p.node, p.lane): p.oldest for p in await self._store.positions()}
+        oldest = {(p.node, p.lane): p.oldest for p in positions}
         views = [QueueView(row=row, oldest=oldest.get((row.node, row.lane))) for row in rows]
         if not everything:
             views = [v for v in views if v.row.ready or v.row.unacked or v.oldest is not None]

@@ -87,7 +87,11 @@ async def code_of(answer: Awaitable[Any]) -> Code:
 # --- queues -----------------------------------------------------------------------------------------------
 
 
-async def test_queues_show_what_waits_and_since_when(bench: Bench) -> None:
+@pytest.mark.parametrize("most", [2_000, 0], ids=["a province", "a nation"])
+async def test_queues_show_what_waits_and_since_when(
+    bench: Bench, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lienthong.hub.administration._ASKED_FOR_ALL", most)
     await bench.sent(COMMUNE, [DEPARTMENT])
     bench.pass_time(60)
     views, blocked = await bench.administration.queues(OPERATOR, everything=False)
