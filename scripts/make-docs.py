@@ -105,19 +105,20 @@ ContentConsignmentFailure (naming the node it was stopped at) or ContentHandover
 clerk too. A replacement (type 3) supersedes the old document for the agencies listed: it is withdrawn where it was not
 handed over, and fetched no more where it was (`DOCUMENT_SUPERSEDED`, with the id of the document in its place).
 
-What is WITHDRAWN, SUPERSEDED or ASKED stands in the recipient's `inbox` as a notice: what became of it, why, and by which
-package, never the bytes (`DOCUMENT_RECALLED`). It goes when the recipient acknowledges it, or answers what it was asked.
-So does a recipient hear of it whom an update removes, and who gets no package that says so.
+What is WITHDRAWN, SUPERSEDED or ASKED stands in the recipient's `inbox` as a notice: what became of it, why, and by
+which package, never the bytes (`DOCUMENT_RECALLED`). It goes when the recipient acknowledges it, or answers what it
+was asked. So does a recipient hear of it whom an update removes, and who gets no package that says so.
 
-Copies passed on: a new document whose ResponseFor names one its sender received, sent to agencies that did not get that
-one. When the first is recalled or replaced, the answer to the package that asks warns its sender (`onward-copies`: who
-passed it on, as which document, to whom), and the notice of whoever passed it on lists its own documents. The hub does not
-withdraw them: a document is taken back by the agency that sent it (status 13 "by the document's sender"; article 18.4b).
+Copies passed on: a new document whose ResponseFor names one its sender received, sent to agencies that did not get
+that one. When the first is recalled or replaced, the answer to the package that asks warns its sender
+(`onward-copies`: who passed it on, as which document, to whom), and the notice of whoever passed it on lists its own
+documents. The hub does not withdraw them: a document is taken back by the agency that sent it (status 13 "by the
+document's sender"; article 18.4b).
 
-Why a replaced document is not given out, not even on demand: a document with wrong content is *replaced* by another of
-equal form (Nghị định 30/2020, article 18.3), so to the agencies listed it has no validity, and giving it out next to its
-successor is how the wrong one gets acted on. Its recipient keeps what it was handed, as its register demands; the
-sender keeps the original (article 19).
+Why a replaced document is not given out, not even on demand: a document with wrong content is *replaced* by another
+of equal form (Nghị định 30/2020, article 18.3), so to the agencies listed it has no validity, and giving it out next
+to its successor is how the wrong one gets acted on. Its recipient keeps what it was handed, as its register demands;
+the sender keeps the original (article 19).
 
 """
 

@@ -3,7 +3,8 @@
 Both ways of asking for a recall (a package of type 1, status 13) are one RECALL. Where the recipient does not have
 the document yet it is withdrawn at once; where it has, its clerk decides with status 15 or 16. An UPDATE always
 asks the clerk. A REPLACE asks nobody: for the agencies listed the old document counts no more, and where it is not
-handed over yet it is withdrawn too. `TRANSITIONS` is the one table; docs/states.md draws it. Source: DocumentType 1, 2, 3 and statuses 13, 15, 16 of the national axis.
+handed over yet it is withdrawn too. `TRANSITIONS` is the one table; docs/states.md draws it. Source: DocumentType
+1, 2, 3 and statuses 13, 15, 16 of the national axis.
 """
 
 from __future__ import annotations
