@@ -20,6 +20,7 @@ from lienthong.errors import Code, Refusal
 from lienthong.hub.status_port import ChangeKind, ChangeRow
 from lienthong.store import rows, tables
 from lienthong.store.naming import among, room, spread
+from lienthong.store.prepared import Prepared
 
 log = tables.changes
 ways = tables.deliveries
@@ -42,10 +43,14 @@ def note(
     if not recipients:
         return
     values = {"at": at, "kind": kind, "value": value, "detail": detail, "of": document_id}
-    connection.execute(_note(connection.dialect.name, room(len(recipients))), values | spread(recipients))
+    _prepared_note(room(len(recipients))).run(connection, values | spread(recipients)).close()
 
 
-@cache  # building a statement costs more than running it
+@cache
+def _prepared_note(size: int) -> Prepared:
+    return Prepared(lambda dialect: _note(dialect, size))
+
+
 def _note(dialect: str, size: int) -> sa.Insert:
     transaction = func.txid_current() if dialect == "postgresql" else sa.literal(0)
     concerned = (

@@ -23,11 +23,17 @@ from lienthong.errors import Code, Refusal
 from lienthong.hub.rows import DeliveryRow, EventRow, EvidenceRow, InboxItem, Position
 from lienthong.hub.status_port import ChangeKind
 from lienthong.store import changes, events, rows, tables
-from lienthong.store.database import insert_once
+from lienthong.store.database import insert_unless
 from lienthong.store.naming import among, room, spread
+from lienthong.store.prepared import Prepared
 
 docs = tables.documents
 ways = tables.deliveries
+
+_KEEP = Prepared(
+    lambda name: insert_unless(name, tables.evidence, "document_id", "kind", "recipient"),
+    columns=("document_id", "kind", "recipient", "at", "xml"),
+)
 
 
 def deliveries(connection: Connection, document_id: str) -> list[DeliveryRow]:
@@ -55,37 +61,43 @@ def shift(
     if (recipients is not None and not recipients) or (unchanged is not None and not unchanged):
         return []
     changed: dict[str, Any] = {
-        "new_state": state,
+        "state": state,
         "updated_at": at,
         "error": None,
         "error_detail": None,
     } | values
     named = sorted(set(recipients or ()))
-    statement = _shift(state, frozenset(changed) - {"new_state"}, room(len(named)) if named else None)
-    if unchanged is not None:
+    kind = (state, frozenset(changed), room(len(named)) if named else None)
+    given = {f"new_{name}": value for name, value in changed.items()} | {"of": document_id}
+    given |= spread(named) if named else {}
+    if unchanged is None:
+        found = _prepared_shift(*kind).run(connection, given)
+    else:
         now = sa.tuple_(ways.c.recipient, ways.c.state, ways.c.updated_at)
-        statement = statement.where(
-            now.in_([(row.recipient, row.state, row.updated_at) for row in unchanged])
-        )
-    found = connection.execute(statement, changed | {"of": document_id} | (spread(named) if named else {}))
-    moved = [row.recipient for row in sorted(found, key=lambda row: row.position)]
+        still = now.in_([(row.recipient, row.state, row.updated_at) for row in unchanged])
+        found = connection.execute(_shift(*kind).where(still), given)
+    moved = [recipient for _, recipient in sorted((row[0], row[1]) for row in found)]
     detail = changed["error_detail"]
     changes.note(connection, document_id, moved, kind=ChangeKind.STATE, value=state, detail=detail, at=at)
     return moved
 
 
+@cache
+def _prepared_shift(state: DeliveryState, changed: frozenset[str], size: int | None) -> Prepared:
+    return Prepared(lambda _: _shift(state, changed, size))
+
+
 @cache  # building a statement costs more than running it
 def _shift(state: DeliveryState, changed: frozenset[str], size: int | None) -> ReturningUpdate[Any]:
-    values = {name: sa.bindparam(name, type_=ways.c[name].type) for name in sorted(changed)}
-    conditions = [ways.c.document_id == sa.bindparam("of"), ways.c.state.in_(sorted(sources(state)))]
+    values = {name: sa.bindparam(f"new_{name}", type_=ways.c[name].type) for name in sorted(changed)}
+    before = [sa.literal_column(f"'{source}'", sa.Text) for source in sorted(sources(state))]
+    conditions = [
+        ways.c.document_id == sa.bindparam("of"),
+        ways.c.state.in_(before) if before else sa.false(),
+    ]
     if size is not None:
         conditions.append(among(ways.c.recipient, size))
-    return (
-        update(ways)
-        .where(*conditions)
-        .values(state=sa.bindparam("new_state"), **values)
-        .returning(ways.c.position, ways.c.recipient)
-    )
+    return update(ways).where(*conditions).values(**values).returning(ways.c.position, ways.c.recipient)
 
 
 def move(
@@ -146,7 +158,7 @@ def keep_evidence(
 ) -> None:
     """Keep signed evidence of one delivery, once."""
     values = {"document_id": document_id, "kind": kind, "recipient": recipient, "at": at, "xml": xml}
-    insert_once(connection, tables.evidence, values, "document_id", "kind", "recipient")
+    _KEEP.run(connection, values).close()
 
 
 def inbox(connection: Connection, recipient: str, *, after: str | None, limit: int) -> list[InboxItem]:

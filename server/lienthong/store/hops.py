@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    Update,
     bindparam,
     exists,
     insert,
@@ -25,13 +24,18 @@ from lienthong.domain.request import ENDED, RequestState
 from lienthong.errors import Code, Refusal
 from lienthong.hub.rows import Consignment, EventRow, HopRow, Recorded
 from lienthong.store import deliveries, events, rows, tables
-from lienthong.store.database import insert_once
+from lienthong.store.database import insert_unless
 from lienthong.store.naming import among, room, spread
+from lienthong.store.prepared import Prepared
 
 table = tables.hops
 
 _MAY_START, _MAY_ARRIVE = sources(DeliveryState.IN_TRANSIT), sources(DeliveryState.CONSIGNED)
 
+_INSERT = Prepared(
+    lambda name: insert_unless(name, table, "document_id", "node", "previous_digest", "revision"),
+    columns=[c.name for c in table.c],
+)
 _DOCUMENT = select(tables.documents.c.id).where(tables.documents.c.id == bindparam("id"))
 
 
@@ -50,25 +54,22 @@ def record_hop(
 ) -> Recorded:
     """Write the hop once, move its recipients on, put the document into the inbox of `consignment`."""
     named = sorted(set(recipients))
-    found = connection.execute(
-        _found(room(len(named))), {"of": hop.document_id, "asked": RequestState.PENDING} | spread(named)
-    ).all()
+    asked = {"of": hop.document_id, "asked": RequestState.PENDING} | spread(named)
+    found = _found(room(len(named))).run(connection, asked).fetchall()
     if not found and connection.execute(_DOCUMENT, {"id": hop.document_id}).first() is None:
         raise Refusal(Code.NOT_FOUND, field="document_id")
-    stopped = tuple(sorted(row.recipient for row in found if row.recalled or row.state in ENDED))
+    stopped = tuple(sorted(code for _, code, state, recalled in found if recalled or state in ENDED))
     if stopped:
         return Recorded(hop=None, stopped=stopped)
-    states = {row.recipient: row.state for row in found}
-    new = insert_once(
-        connection, table, rows.hop_values(hop), "document_id", "node", "previous_digest", "revision"
-    )
+    states = {code: state for _, code, state, _ in found}
+    new = _INSERT.run(connection, rows.hop_values(hop)).rowcount > 0
     waiting = None
     if consignment is not None:
         if states.get(consignment.recipient) in _MAY_ARRIVE:
             _consign(connection, hop, consignment)
             states[consignment.recipient] = DeliveryState.CONSIGNED
         if states.get(consignment.recipient) == DeliveryState.CONSIGNED:
-            waiting = next(row.id for row in found if row.recipient == consignment.recipient)
+            waiting = next(delivery for delivery, code, *_ in found if code == consignment.recipient)
     # an earlier hop that comes again must not pull the deliveries back to its node
     place: dict[str, Any] = {"node": hop.node} if new else {}
     starting = [code for code, state in states.items() if state in _MAY_START]
@@ -108,12 +109,12 @@ def _advance(connection: Connection, hop: HopRow, recipients: Sequence[str]) -> 
     """Deliveries that were in transit already now wait behind this node."""
     if recipients:
         values = {"of": hop.document_id, "to": hop.node, "at": hop.received_at}
-        connection.execute(_further(room(len(recipients))), values | spread(recipients))
+        _further(room(len(recipients))).run(connection, values | spread(recipients)).close()
 
 
 @cache
-def _found(size: int) -> Select[Any]:
-    """The deliveries of some recipients, and whether a request about one is open."""
+def _found(size: int) -> Prepared:
+    """id, recipient, state, recalled: the deliveries of some recipients, and whether a request about one is open."""
     ways, asked = tables.deliveries, tables.requests
     recalled = (
         exists()
@@ -124,17 +125,18 @@ def _found(size: int) -> Select[Any]:
         )
         .label("recalled")
     )
-    return (
+    query = (
         select(ways.c.id, ways.c.recipient, ways.c.state, recalled)
         .where(ways.c.document_id == bindparam("of"), among(ways.c.recipient, size))
         .order_by(ways.c.position)
     )
+    return Prepared(lambda _: query)
 
 
 @cache
-def _further(size: int) -> Update:
+def _further(size: int) -> Prepared:
     ways = tables.deliveries
-    return (
+    statement = (
         update(ways)
         .where(
             ways.c.document_id == bindparam("of"),
@@ -143,6 +145,7 @@ def _further(size: int) -> Update:
         )
         .values(node=bindparam("to"), updated_at=bindparam("at", type_=ways.c.updated_at.type))
     )
+    return Prepared(lambda _: statement)
 
 
 def replace_hop(connection: Connection, hop: HopRow) -> HopRow:
