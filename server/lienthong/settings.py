@@ -55,8 +55,7 @@ class HubSettings(_Section):
     stop_grace: Seconds = 10.0
     """Seconds that calls in hand may take when the hub stops."""
     processes: Annotated[int, Field(ge=1, le=64)] = 1
-    """Hub processes that share the port: `lienthong up` starts so many. Connections are spread over them; limits of
-    calls and memory hold for each process by itself."""
+    """Hub processes that share the port; `lienthong up` starts so many. Limits of calls hold for each by itself."""
 
 
 class StoreSettings(_Section):

@@ -82,12 +82,22 @@ LEGAL_TYPES: Final[tuple[TypeEntry, ...]] = tuple(
 
 def find_entries(name: str) -> tuple[tuple[int, TypeEntry], ...]:
     """(Type, entry) of every type of this name: some are both legal and administrative. Old tone marks count too."""
-    wanted = folded(name)
-    tables = ((ADMINISTRATIVE, ADMINISTRATIVE_TYPES), (LEGAL, LEGAL_TYPES))
-    return tuple((kind, entry) for kind, table in tables for entry in table if folded(entry.name) == wanted)
+    return _BY_NAME.get(folded(name), ())
 
 
 def folded(text: str) -> str:
     """Lower case without diacritics: `thoả thuận` and `Thỏa thuận` are one."""
     decomposed = unicodedata.normalize("NFD", text.replace("Đ", "D").replace("đ", "d").replace("\u00d0", "D"))
     return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).casefold().split())
+
+
+def _by_name() -> dict[str, tuple[tuple[int, TypeEntry], ...]]:
+    found: dict[str, tuple[tuple[int, TypeEntry], ...]] = {}
+    for kind, table in ((ADMINISTRATIVE, ADMINISTRATIVE_TYPES), (LEGAL, LEGAL_TYPES)):
+        for entry in table:
+            name = folded(entry.name)
+            found[name] = (*found.get(name, ()), (kind, entry))
+    return found
+
+
+_BY_NAME: Final = _by_name()

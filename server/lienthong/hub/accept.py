@@ -119,6 +119,10 @@ class Acceptance:
             limits=limits,
         )
 
+    def warm_up(self) -> None:
+        """Load the calendar."""
+        self._deadlines.expires_at(Priority.NORMAL, self._clock(), None)
+
     async def submit(self, caller: Caller, data: bytes) -> Submission:
         """Accept `data` for delivery. Raises `Refusal`; when it returns, the document will arrive."""
         async with self._gate.hold(len(data)):

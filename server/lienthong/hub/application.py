@@ -50,6 +50,10 @@ class Hub:
         self._tracker = Tracker(store)
         self.max_package = max_package  #: bytes
 
+    def warm_up(self) -> None:
+        """Load what the first document would otherwise wait for."""
+        self._acceptance.warm_up()
+
     @property
     def directory(self) -> Directory:
         """The directory as this hub knows it now."""

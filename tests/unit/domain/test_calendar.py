@@ -5,9 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time
 
+import holidays
 import pytest
 
-from lienthong.domain.calendar import WorkingCalendar
+from lienthong.domain.calendar import WorkingCalendar, _year
 from lienthong.domain.day import VIETNAM
 
 USUAL = WorkingCalendar()
@@ -95,3 +96,9 @@ def test_many_threads_see_the_same_year() -> None:
     days = [date(2031, 1, 1), date(2031, 5, 1), date(2031, 9, 2)] * 50
     with ThreadPoolExecutor(8) as pool:
         assert not any(pool.map(USUAL.is_working, days))
+
+
+def test_the_holidays_are_those_of_the_library() -> None:
+    """They are loaded past its package, which would load every country of the world."""
+    for year in range(2020, 2031):
+        assert dict(_year(year)) == dict(holidays.country_holidays("VN", years=year, expand=False))
