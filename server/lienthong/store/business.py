@@ -141,7 +141,9 @@ def _ask(connection: Connection, document: NewDocument) -> None:
 
 def sent(connection: Connection, sender: str, edxml_document_id: str) -> list[DocumentRow]:
     """Documents of this sender under this id: the new one first, then newest first."""
-    of_sender = sa.func.coalesce(docs.c.sender, "") == sender  # not for SQLite to read all it ever sent instead
+    of_sender = (
+        sa.func.coalesce(docs.c.sender, "") == sender
+    )  # not for SQLite to read all it ever sent instead
     query = (
         select(*rows.DOCUMENT)
         .where(docs.c.edxml_document_id == edxml_document_id, of_sender)
