@@ -31,7 +31,7 @@ lint: setup ## ruff, formatting, mypy, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/mypy scripts tests
+	@$(BIN)/mypy scripts tests bench
 	@$(BIN)/lint-imports --no-logo
 
 test-unit: setup ## only what needs no service

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from lienthong.domain.evidence import Branch, EvidenceKind, HopRecord, SubmissionAcceptance, Verdict
 from lienthong.domain.ids import sha256_hex
@@ -102,12 +103,12 @@ def cases() -> Iterable[tuple[str, Callable[[], object]]]:
 
         yield (
             f"verify_record{name}",
-            lambda hops=hops: verify_record(hops[0], trust=trust, at=w.at, root=root),
+            partial(verify_record, hops[0], trust=trust, at=w.at, root=root),
         )
-        yield f"verify_chain, newest signature{name}", lambda verify=verify: verify(False)
-        yield f"verify_chain, every signature{name}", lambda verify=verify: verify(True)
-        yield f"records.write{name}", lambda hop=hop: records.write(hop)
-        yield f"sign_record{name}", lambda plain=plain: sign_record(plain, key, at=w.at)
+        yield f"verify_chain, newest signature{name}", partial(verify, every=False)
+        yield f"verify_chain, every signature{name}", partial(verify, every=True)
+        yield f"records.write{name}", partial(records.write, hop)
+        yield f"sign_record{name}", partial(sign_record, plain, key, at=w.at)
 
 
 def milliseconds(measured: Callable[[], object]) -> float:

@@ -144,9 +144,9 @@ async def test_two_hubs_share_a_port_when_both_want_to() -> None:
             name = "lienthong_rpc_calls_total"
             return [r.get_sample_value(name, labels) or 0.0 for r in (first.registry, registry)]
 
+        own = (("grpc.use_local_subchannel_pool", 1),)
         async with asyncio.timeout(WAIT):
             while 0.0 in served():  # the kernel deals out connections by chance
-                own = (("grpc.use_local_subchannel_pool", 1),)
                 async with first.connect(first.peers.recipient, options=own) as client:
                     await client.exchange.ListInbox(exchange_pb2.ListInboxRequest(), timeout=WAIT)
         before = sum(served())

@@ -180,7 +180,7 @@ async def test_figures_are_the_sums_of_every_outcome(store: Store) -> None:
     ],
 )
 def test_no_list_reads_a_whole_history_on_sqlite(
-    tmp_path: Path, kind: OverdueKind, condition: dict[str, str], index: str
+    tmp_path: Path, kind: OverdueKind, condition: dict[str, Any], index: str
 ) -> None:
     """Each is read off an index of what may be on it: late or open deliveries, or what lies in inboxes now."""
     engine = sa.create_engine(new_url("sqlite", tmp_path))

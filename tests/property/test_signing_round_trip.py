@@ -36,7 +36,7 @@ def _elements(draw: st.DrawFn, depth: int = 3) -> etree._Element:
     nsmap = draw(st.dictionaries(st.sampled_from(_PREFIXES), st.sampled_from(_NAMESPACES), max_size=3))
     namespace = draw(st.sampled_from([*nsmap.values(), None]))
     name = draw(_names)
-    element = etree.Element(f"{{{namespace}}}{name}" if namespace else name, nsmap=nsmap)
+    element = etree.Element(f"{{{namespace}}}{name}" if namespace else name, nsmap=nsmap)  # type: ignore[arg-type]
     if draw(st.booleans()):
         element.set(draw(st.sampled_from(["b", "{urn:x}b", "{urn:y}c"])), draw(_text))
     element.text = draw(_text)

@@ -30,7 +30,8 @@ def whole(root: etree._Element) -> str:
     signature = next(duplicate.iter(SIGNATURE))
     parent = signature.getparent()
     assert parent is not None
-    parent.text, _ = (parent.text or "") + (signature.tail or ""), parent.remove(signature)
+    parent.text = (parent.text or "") + (signature.tail or "")
+    parent.remove(signature)
     return hashlib.sha256(
         etree.tostring(duplicate, method="c14n", exclusive=True, with_comments=False)
     ).hexdigest()
