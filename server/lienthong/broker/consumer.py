@@ -19,10 +19,12 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aio_pika.exceptions import ChannelInvalidStateError, ChannelNotFoundEntity
+from aiormq.channel import Channel as Wire
 
 from lienthong.broker.connection import Link, as_hub_faults
 from lienthong.broker.publisher import ATTEMPT, REASON
@@ -214,7 +216,9 @@ class Intake:
         if outcome is Outcome.REQUEUE:
             await message.nack(requeue=True)
         else:
-            await message.ack()
+            # below aio-pika, without waiting for the socket: the channel's close comes after it
+            wire = cast("Wire", message.channel)
+            await wire.basic_ack(message.delivery_tag or 0, wait=False)
 
     async def _passed_on(
         self, message: AbstractIncomingMessage, delivery: TransitDelivery, reason: str
