@@ -176,6 +176,7 @@ async def run_relay(settings: Settings, patterns: Sequence[str] = ("*",)) -> Non
         _serve_metrics(settings.relay.metrics_listen, stack)
         handler = measured(relay.handle)
         ending = asyncio.Event()
+        relay.prepare()
         settle()
         async with asyncio.TaskGroup() as group:
             tasks = [

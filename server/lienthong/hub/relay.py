@@ -103,6 +103,10 @@ class Relay:
         self._turns = Turns()
         self.gate = Gate(max_package)
 
+    def prepare(self) -> None:
+        """Load what is loaded when first asked for, the calendar's holidays, before any document waits for it."""
+        self._deadlines.receipt_due(self._clock())
+
     async def handle(self, delivery: TransitDelivery) -> Outcome | Retry:
         """The broker's handler: never raises, never drops."""
         try:
