@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -29,6 +30,8 @@ StoreOption = Annotated[
     str, typer.Option(metavar="URL", help="An empty PostgreSQL database instead of SQLite.")
 ]
 RoundsOption = Annotated[int, typer.Option(help="Rounds that count, after a warm-up.")]
+CORES = len(os.sched_getaffinity(0))
+HubsOption = Annotated[int, typer.Option(help="Hub processes on one port; default: one a core.")]
 RelaysOption = Annotated[int, typer.Option(help="Relay processes, and processes of the bare pipeline.")]
 
 
@@ -106,12 +109,13 @@ async def _quick_suite(run: Run) -> None:
 
 
 @app.command("accept")
-def _accept(rounds: RoundsOption = 7, store_url: StoreOption = "") -> None:
+def _accept(rounds: RoundsOption = 7, store_url: StoreOption = "", hubs: HubsOption = CORES) -> None:
     """Documents per second into the hub, 10 KB and 1 MB, and against the number in flight."""
 
     async def suite(run: Run) -> None:
         run.rsa()
-        async with run.machine(store_url=store_url) as machine:
+        async with run.machine(store_url=store_url, hubs=hubs) as machine:
+            run.findings.settings["hubs"] = hubs
             run.verification(machine)
             run.say("accept")
             await accept.suite(machine, run.findings, rounds=rounds, small=400, large=60)

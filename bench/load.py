@@ -54,9 +54,12 @@ class Senders:
     def connection(self, code: str) -> Connection:
         """The agency's connection."""
         if code not in self._open:
-            profile = Profile.load(self._state / "agencies" / code / "profile.toml")
+            profile = self._profile(code)
             self._open[code] = profile, Connection(profile, language="en", connect_timeout=10)
         return self._open[code][1]
+
+    def _profile(self, code: str) -> Profile:
+        return Profile.load(self._state / "agencies" / code / "profile.toml")
 
     async def submit(self, document: Signed) -> Answer:
         """One document."""
@@ -89,7 +92,7 @@ class Senders:
                 answer.acceptance,
                 document_sha256=document.sha256,
                 document_id=answer.document_id,
-                trust=self._open[document.sender][0].infrastructure_trust(),
+                trust=self._profile(document.sender).infrastructure_trust(),
                 at=datetime.now(UTC),
             )
 

@@ -148,7 +148,7 @@ class Connection:
 
     def _open(self) -> grpc.aio.Channel:
         if self._channel is None:
-            self._channel = _secure_channel(self._profile)
+            self._channel = secure_channel(self._profile)
             self._check = check_pb2_grpc.CheckServiceStub(self._channel)  # type: ignore[no-untyped-call]
             self._content = content_pb2_grpc.ContentServiceStub(self._channel)  # type: ignore[no-untyped-call]
             self._exchange = exchange_pb2_grpc.ExchangeServiceStub(self._channel)  # type: ignore[no-untyped-call]
@@ -158,7 +158,8 @@ class Connection:
         return self._channel
 
 
-def _secure_channel(profile: Profile) -> grpc.aio.Channel:
+def secure_channel(profile: Profile) -> grpc.aio.Channel:
+    """A channel of its own to the profile's hub."""
     hub = profile.hub
     credentials = grpc.ssl_channel_credentials(
         root_certificates=profile.read(hub.ca, "[hub] ca"),
