@@ -203,3 +203,60 @@ async def test_a_bucket_that_does_not_answer_is_a_fault(monkeypatch: pytest.Monk
     blobs = open_blobs("s3://documents/prefix?")
     with pytest.raises(HubFault, match=SHA):
         await asyncio.wait_for(blobs.put(SHA, DATA), 150)
+
+
+async def test_small_blobs_that_come_together_are_each_synced_before_any_is_told_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    sync, rename = os.fsync, Path.rename
+
+    def synced(descriptor: int) -> None:
+        steps.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).relative_to(tmp_path)}")
+        sync(descriptor)
+
+    def renamed(source: Path, target: Path) -> Path:
+        steps.append(f"rename {source.relative_to(tmp_path)} {target.relative_to(tmp_path)}")
+        return rename(source, target)
+
+    blobs = FolderBlobs(tmp_path / "b")
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", synced)
+        disk.setattr(Path, "rename", renamed)
+        many = {sha256_hex(data): data for data in (bytes([n]) * 100 for n in range(20))}
+        await asyncio.gather(*(blobs.put(sha256, data) for sha256, data in many.items()))
+    for sha256, data in many.items():
+        place = f"b/{sha256[:2]}/{sha256[2:4]}"
+        where = next(at for at, step in enumerate(steps) if step.endswith(sha256))
+        temporary = steps[where].split()[1]
+        assert f"fsync {temporary}" in steps[:where]
+        assert f"fsync {place}" in steps[where:]
+        assert f"fsync b/{sha256[:2]}" in steps
+        assert await blobs.get(sha256) == data
+
+
+async def test_one_of_many_that_cannot_be_kept_fails_alone(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path)
+    good, bad = b"good", b"bad"
+    (tmp_path / sha256_hex(bad)[:2]).write_bytes(b"in the way")
+    kept, failed, lied = await asyncio.gather(
+        blobs.put(sha256_hex(good), good),
+        blobs.put(sha256_hex(bad), bad),
+        blobs.put(sha256_hex(b"other"), b"these"),
+        return_exceptions=True,
+    )
+    assert kept is None
+    assert isinstance(failed, HubFault)
+    assert isinstance(lied, HubFault)
+    assert await blobs.get(sha256_hex(good)) == good
+    assert not list((tmp_path / UNFINISHED).iterdir())
+
+
+async def test_whoever_leaves_does_not_keep_the_others_waiting(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path)
+    many = [bytes([n]) for n in range(9)]
+    tasks = [asyncio.create_task(blobs.put(sha256_hex(data), data)) for data in many]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    await asyncio.gather(*tasks[1:])
+    assert [await blobs.get(sha256_hex(data)) for data in many[1:]] == many[1:]
