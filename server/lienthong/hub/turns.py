@@ -22,7 +22,7 @@ from lienthong.domain.document import Lane
 T = TypeVar("T")
 
 #: work on a message of at most so many bytes is short: some milliseconds
-SHORT = 65_536
+SHORT = 131_072
 #: hops that go on together at most: bounds how long the first of them waits
 COMPANY = 8
 

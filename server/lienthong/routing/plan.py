@@ -86,7 +86,10 @@ def plan(
     `recipients` are the canonical codes of this branch, as the previous record's signature fixes them; `passed` the
     nodes whose records stand in the chain.
     """
-    foreign = sorted(set(recipients) - _named(document, directory))
+    written = frozenset(document.package.recipient_codes)
+    foreign = sorted(code for code in recipients if not (code in written and _is_canonical(directory, code)))
+    if foreign:  # perhaps under another code, or who succeeds one that is written: looked up only where needed
+        foreign = sorted(set(foreign) - _named(document, directory))
     if foreign or not recipients:
         raise Refusal(Code.RECIPIENTS_ALTERED, field="recipients", detail=", ".join(foreign) or "none")
     served = [code for code in recipients if not is_closed(directory, code)]
@@ -113,6 +116,11 @@ def is_closed(directory: Directory, code: str) -> bool:
     """Whether the agency takes no documents any more, not even those on their way."""
     agency = directory.find(code)
     return agency is not None and agency.status is AgencyStatus.CLOSED
+
+
+def _is_canonical(directory: Directory, code: str) -> bool:
+    agency = directory.find(code)
+    return agency is not None and agency.code == code
 
 
 def _named(document: VerifiedDocument, directory: Directory) -> set[str]:
