@@ -1,7 +1,11 @@
-"""`submit`: signed bytes to the hub, exactly as they are."""
+"""`submit`: signed bytes to the hub, exactly as they are.
+
+Several files go over one stream, each answered for itself.
+"""
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +13,11 @@ import typer
 from rich.text import Text
 
 from lienthong.edxml.reader import read
+from lienthong.errors import Refusal
 from lienthong_client.carried import find_named
 from lienthong_client.cli import shapes
 from lienthong_client.cli.output import Output, clean, local_time, styled
-from lienthong_client.cli.session import session_of
+from lienthong_client.cli.session import Session, session_of
 from lienthong_client.client import AgencyClient
 from lienthong_client.files import save
 from lienthong_client.results import Accepted
@@ -25,14 +30,16 @@ EPILOG = """[b]Examples[/b]
 
   lienthong-agency submit signed.edxml --content maps/ plan.pdf  (sends what the package names of these, resumably)
 
+  lienthong-agency submit backlog/*.edxml                        (each answered for itself; exit 3 if one is refused)
+
 Submitting the same bytes again is safe: the hub gives its first answer.
 """
 
 
 def submit(
     context: typer.Context,
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A signed edXML file.", exists=True, dir_okay=False)
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Signed edXML files.", exists=True, dir_okay=False)
     ],
     receipt: Annotated[
         Path | None,
@@ -47,9 +54,14 @@ def submit(
         ),
     ] = None,
 ) -> None:
-    """Give a signed file to the hub and see what became of each recipient."""
+    """Give signed files to the hub and see what became of each recipient."""
     session = session_of(context)
-    data = file.read_bytes()
+    if len(files) > 1:
+        if receipt or content:
+            raise typer.BadParameter("--receipt and --content go with one FILE")
+        _submit_many(session, files)
+        return
+    data = files[0].read_bytes()
     beside = find_named(read(data), content) if content else []
 
     async def work(client: AgencyClient) -> Accepted:
@@ -59,6 +71,44 @@ def submit(
     with session.output.progress("sending") as on_progress:
         accepted = session.run(work)
     tell(accepted, session.output, receipt)
+
+
+def _submit_many(session: Session, files: list[Path]) -> None:
+    """One line per file as it is decided; exit code 3 when one was refused."""
+    output = session.output
+    sizes = [file.stat().st_size for file in files]
+
+    async def work(client: AgencyClient) -> int:
+        refused = sent = 0
+        with output.progress("sending") as on_progress:
+            async with aclosing(client.submit_many(files)) as answers:
+                async for place, answer in answers:
+                    sent += sizes[place]
+                    on_progress(sent, sum(sizes))
+                    refused += isinstance(answer, Refusal)
+                    _tell_one(files[place], answer, output)
+        return refused
+
+    if session.run(work):
+        raise typer.Exit(3)
+
+
+def _tell_one(file: Path, answer: Accepted | Refusal, output: Output) -> None:
+    words, name = output.words, clean(str(file))
+    if output.as_json:
+        shape = (
+            shapes.error(answer, words.language) if isinstance(answer, Refusal) else shapes.submission(answer)
+        )
+        output.json({"file": str(file)} | shape)
+    elif isinstance(answer, Refusal):
+        what = f"{words('error')}: {clean(answer.message(words.language))} [{answer.code}]"
+        output.show(styled(f"{name}  {what}", "FAILED"))
+        output.note(f"  {words('remedy')}: {answer.remedy(words.language)}")
+    else:
+        line = styled(f"{name}  {words('accepted')}", "PASSED").append(f"  {answer.document_id}")
+        for result in answer.recipients:
+            line.append(f"  {clean(result.code)} ").append(styled(words.state(result.state), result.state))
+        output.show(line)
 
 
 def tell(accepted: Accepted, output: Output, receipt: Path | None) -> None:

@@ -330,3 +330,26 @@ def test_help_teaches_with_an_example(command: str) -> None:
     assert result.exit_code == 0
     assert "Example" in result.output
     assert "lienthong-agency" in result.output
+
+
+def test_several_files_are_answered_each_for_itself(run: Run, now_world: World) -> None:
+    good = [now_world.signed(SENDER, [RECIPIENT], code_number=f"{number}") for number in (901, 902)]
+    Path("a.edxml").write_bytes(good[0])
+    Path("b.edxml").write_bytes(b"no XML")
+    Path("c.edxml").write_bytes(good[1])
+    names = ("a.edxml", "b.edxml", "c.edxml")
+    shown = run(SENDER, "submit", *names, "--json")
+    assert shown.exit_code == 3
+    answers = {line["file"]: line for line in map(json.loads, shown.stdout.splitlines())}
+    assert sorted(answers) == list(names)
+    assert answers["a.edxml"]["sha256"] == sha256_hex(good[0])
+    assert answers["b.edxml"]["error"]["code"] == "XML_MALFORMED"
+    again = run(SENDER, "submit", "a.edxml", "c.edxml")
+    assert again.exit_code == 0
+    assert answers["a.edxml"]["document_id"] in again.stdout
+    plain = run(SENDER, "--lang", "vi", "submit", *names)
+    assert "b.edxml  Lỗi: " in plain.stdout
+    assert "Cách xử lý" in plain.stderr
+    assert (
+        error(run(SENDER, "submit", *names, "--receipt", "r.xml", "--json"), 2)["code"] == "ARGUMENT_INVALID"
+    )
