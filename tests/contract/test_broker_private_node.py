@@ -8,6 +8,7 @@ import signal
 import socket
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import aio_pika
@@ -15,7 +16,7 @@ import psutil
 import pytest
 
 from lienthong.broker import PrivateNode
-from lienthong.broker.private_node import find_program, free_port, kept_or_free, port_is_free
+from lienthong.broker.private_node import NodeIdentity, find_program, free_port, kept_or_free, port_is_free
 from lienthong.errors import HubFault
 
 
@@ -142,3 +143,22 @@ async def test_a_taken_port_is_replaced_and_a_fixed_one_refused(taken: int, tmp_
     assert kept_or_free(0) != 0
     with pytest.raises(HubFault, match=f"port {taken}"):
         await PrivateNode(tmp_path / "node", amqp_port=taken).start()
+
+
+async def test_a_port_lost_between_choice_and_use_costs_another_try(
+    taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle, chosen = PrivateNode._settle_identity, []
+
+    def unlucky(node: PrivateNode) -> NodeIdentity:
+        chosen.append(settle(node))
+        return chosen[-1] if len(chosen) > 1 else replace(chosen[-1], distribution=taken)
+
+    monkeypatch.setattr(PrivateNode, "_settle_identity", unlucky)
+    node = PrivateNode(tmp_path / "node")
+    try:
+        await node.start()
+        assert node.identity.distribution != taken
+        assert len(chosen) == 2
+    finally:
+        await node.kill()

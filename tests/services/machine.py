@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -109,7 +110,10 @@ class Machine(Commands):
         killer = _after(READY_SECONDS, self._up.kill)
         self.ready_line = self._up.stdout.readline().rstrip("\n")
         killer.cancel()
-        assert READY.match(self.ready_line), (self.state.parent / "up.err").read_text()
+        if not READY.match(self.ready_line):
+            self._up.kill()
+            self._up.communicate()
+            pytest.fail((self.state.parent / "up.err").read_text())
 
     def stop(self) -> int:
         """SIGINT, and the exit code."""

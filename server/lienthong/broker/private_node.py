@@ -40,6 +40,7 @@ LOOPBACK = "127.0.0.1"
 #: Below the kernel's usual range for outgoing connections, so that a kept port is still free at the next start.
 PORTS = range(20_000, 32_000)
 START_SECONDS = 60.0
+START_TRIES = 3  #: only when a port was lost between its choice and its use
 STOP_SECONDS = 30.0
 PR_SET_PDEATHSIG = 1
 
@@ -195,6 +196,26 @@ class PrivateNode:
             return
         program = self._program or find_program()
         began = time.monotonic()
+        for tries_left in reversed(range(START_TRIES)):
+            try:
+                await self._start(program)
+            except HubFault:
+                if not tries_left or not self._lost_a_port():
+                    raise
+                log.warning("broker.node_port_lost", again=True)
+            else:
+                break
+        log.info("broker.node_started", port=self.identity.amqp, seconds=round(time.monotonic() - began, 1))
+
+    def _lost_a_port(self) -> bool:
+        """Whether somebody else took a port of ours between its choice and its use."""
+        identity = self._identity
+        return identity is not None and not all(
+            port_is_free(port)
+            for port in (identity.amqp, identity.management, identity.distribution, identity.epmd)
+        )
+
+    async def _start(self, program: Path) -> None:
         self._prepare_folder()
         try:
             await self._end_leftover()
@@ -209,7 +230,6 @@ class PrivateNode:
         except BaseException:
             await self.kill()
             raise
-        log.info("broker.node_started", port=self.identity.amqp, seconds=round(time.monotonic() - began, 1))
 
     async def stop(self) -> None:
         """Stop cleanly: queues are synced, then the node ends. Kills it after half a minute."""

@@ -88,7 +88,9 @@ def plan(
     """
     written = frozenset(document.package.recipient_codes)
     foreign = sorted(code for code in recipients if not (code in written and _is_canonical(directory, code)))
-    if foreign:  # perhaps under another code, or who succeeds one that is written: looked up only where needed
+    if (
+        foreign
+    ):  # perhaps under another code, or who succeeds one that is written: looked up only where needed
         foreign = sorted(set(foreign) - _named(document, directory))
     if foreign or not recipients:
         raise Refusal(Code.RECIPIENTS_ALTERED, field="recipients", detail=", ".join(foreign) or "none")
