@@ -18,7 +18,7 @@ from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.rows import DocumentRow, NewDocument
 from lienthong.store.database import READERS, Database, open_engine
 from lienthong.store.events import append
-from tests.contract.store_backends import any_url  # noqa: F401
+from tests.contract.store_backends import any_url, new_url  # noqa: F401
 from tests.contract.store_suite import a_document, a_hop, after, an_agency, an_event, consign, kinds, states
 from tests.services import postgres
 
@@ -249,4 +249,29 @@ async def test_a_zoneless_moment_is_a_fault_of_ours(url: str) -> None:
     store = stores.open_store(url)
     with pytest.raises(HubFault):
         await store.mark_published(["x"], after(0).replace(tzinfo=None))
+    await store.close()
+
+
+async def test_postgresql_restarted_under_the_writer_is_a_fault_once_and_then_goes_on(tmp_path: Path) -> None:
+    """The busiest statements go past SQLAlchemy to the driver: a dead connection must be noticed all the same."""
+    url = new_url("postgresql", tmp_path)
+    store = stores.open_store(url)
+    await store.accept(a_document())
+    cut = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    with cut.connect() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    cut.dispose()
+    document = a_document()
+    for _ in range(2):
+        try:
+            await store.accept(document)
+        except HubFault:
+            continue
+    assert (await store.document(document.id)) is not None
+    await store.record_hop(
+        a_hop(document), recipients=[d.recipient for d in document.deliveries], consignment=None
+    )
     await store.close()

@@ -7,7 +7,6 @@ SIGTERM or SIGINT end a program: health says NOT_SERVING, nothing new is taken, 
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -54,16 +53,6 @@ THREADS = 32
 def now() -> datetime:
     """The clock of every part."""
     return datetime.now(UTC)
-
-
-def _settle() -> None:
-    """What was loaded stays; the collector need not look at it again with every few hundred new objects.
-
-    Documents leave next to no cycles behind: seldom is often enough, and costs a tenth of a hub's time less.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5_000, 20, 20)
 
 
 def _assemble(
@@ -130,9 +119,8 @@ async def run_hub(settings: Settings, *, beside: bool = False) -> None:
                 gauge(store, broker, server, ending),
             )
             tasks = [group.create_task(work) for work in works]
-            settle()
             parts.hub.warm_up()
-            _settle()
+            settle()
             port = await server.start()
             log.info("hub.serving", address=settings.hub.listen, port=port, agencies=len(parts.hub.directory))
             notify("READY=1")
@@ -183,7 +171,6 @@ async def run_relay(settings: Settings, patterns: Sequence[str] = ("*",)) -> Non
                 group.create_task(knowledge.run(ending, every=settings.trust.refresh_every)),
                 group.create_task(serve_nodes(broker, knowledge, keys, patterns, handler, ending)),
             ]
-            _settle()
             await stop.wait()
             notify("STOPPING=1")
             log.info("relay.stopping")
