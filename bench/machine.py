@@ -211,6 +211,11 @@ class Machine:
         """Wait until so many deliveries wait in inboxes."""
         await _until(lambda: self.consigned() >= deliveries, seconds, self._logs)
 
+    async def until_idle(self) -> None:
+        """Wait until nothing is on its way: a relay put to sleep in the middle of a write holds the store's lock."""
+        on_the_way = "SELECT count(*) FROM deliveries WHERE state IN ('ACCEPTED', 'IN_TRANSIT')"
+        await _until(lambda: self.count(on_the_way) == 0, 300.0, self._logs)
+
     async def until_published(self, *, seconds: float = 300.0) -> None:
         """Wait until the broker has confirmed every accepted document."""
         question = "SELECT count(*) FROM documents WHERE published_at IS NULL"

@@ -38,6 +38,7 @@ async def profile(folder: Path, into: Path, seconds: int, console: Console) -> N
 
 async def _record(machine: Machine, name: str, stacks: Path, seconds: int, *, only_hub: bool) -> None:
     async with Senders(machine.state) as senders:
+        await machine.until_idle()
         with machine.relays_asleep():  # the hub is looked at alone; the relay gets what piled up
             await _load(machine, senders, 10 if only_hub else 25 * seconds, None)
             if only_hub:
