@@ -2,13 +2,15 @@
 
 `rabbitmq` is the running node; `broker` a `RabbitBroker` on it whose names carry a prefix of this test's own, with
 short retry delays; `rabbit_brokers` makes more of them with the same prefix (other processes of one installation).
-Whatever a test declared is deleted after it.
+Whatever a test declared is deleted after it. TEST_AMQP_URL and TEST_AMQP_MANAGEMENT (URLs with user and password) put a
+RabbitMQ of yours in the node's place: `pytest tests/contract/test_broker_rabbitmq.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -21,13 +23,29 @@ import pytest
 from lienthong.broker import PrivateNode, RabbitBroker
 
 RETRY_DELAYS = (0.2, 0.3)
+FOREIGN = os.environ.get("TEST_AMQP_URL")
 _numbers = itertools.count(1)
+
+
+class ForeignNode(PrivateNode):
+    """A RabbitMQ that is there already, of another version for example. Tests leave nothing on it."""
+
+    @property
+    def amqp_url(self) -> str:
+        return FOREIGN or ""
+
+    @property
+    def management_url(self) -> str:
+        return os.environ["TEST_AMQP_MANAGEMENT"]
 
 
 @pytest.fixture(scope="session")
 def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateNode]:
     """The node, on free loopback ports, up for the whole session."""
     folder = tmp_path_factory.mktemp("rabbitmq")
+    if FOREIGN:
+        yield ForeignNode(folder)
+        return
     node = PrivateNode(folder / "node", disk_free=1_000_000)
     # A loop of its own that outlives the tests' loops: the node's processes belong to it.
     with asyncio.Runner() as runner:
