@@ -235,5 +235,5 @@ def _entry(file: File | BigFile, attachment: Attachment | None) -> ManifestEntry
 def _text(text: str, name: str) -> str:
     cleaned = unicodedata.normalize("NFC", text).strip()
     if not cleaned:
-        raise DraftError(Code.ARGUMENT_INVALID, field=name, detail="is empty")
+        raise DraftError(Code.ARGUMENT_INVALID, field=name, detail="the file is empty")
     return cleaned

@@ -54,7 +54,7 @@ class BigFile:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             size = file.tell()
         if size == 0:
-            raise Misuse(Code.ARGUMENT_INVALID, field=str(path), detail="is empty")
+            raise Misuse(Code.ARGUMENT_INVALID, field=str(path), detail="the file is empty")
         name = unicodedata.normalize("NFC", name or path.name)
         media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
         return cls(name=name, path=path, sha256=digest, size=size, media_type=media_type)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -111,12 +111,32 @@ class _Handle:
         return signature
 
 
-class TokenRSAKey(rsa.RSAPrivateKey):
-    """An RSA key in a token, with cryptography's interface as far as signing goes (PKCS #1 v1.5, as documents use)."""
+class _InToken:
+    """What both kinds of key in a token share: they sign through a handle, and give nothing away."""
 
-    def __init__(self, handle: Any, public: rsa.RSAPublicKey) -> None:  # noqa: ANN401
+    def __init__(self, handle: Any, public: Any) -> None:  # noqa: ANN401
         self._key = _Handle(handle)
         self._public = public
+
+    def private_numbers(self) -> NoReturn:
+        """Refused: the key never leaves the token."""
+        raise _refused("a token's key is used for signing only")
+
+    def private_bytes(self, *_: object) -> NoReturn:
+        """Refused: the key never leaves the token."""
+        raise _refused("a token's key is used for signing only")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+class TokenRSAKey(_InToken, rsa.RSAPrivateKey):
+    """An RSA key in a token, with cryptography's interface as far as signing goes (PKCS #1 v1.5, as documents use)."""
+
+    _public: rsa.RSAPublicKey
 
     @property
     def key_size(self) -> int:
@@ -147,25 +167,11 @@ class TokenRSAKey(rsa.RSAPrivateKey):
         """Not what this key is for."""
         raise _refused("a token's key is used for signing only")
 
-    private_numbers = decrypt
 
-    def private_bytes(self, *_: object) -> NoReturn:
-        """A token gives nothing away."""
-        raise _refused("a token's key is used for signing only")
-
-    def __copy__(self) -> TokenRSAKey:
-        return self
-
-    def __deepcopy__(self, memo: object) -> TokenRSAKey:
-        return self
-
-
-class TokenECKey(ec.EllipticCurvePrivateKey):
+class TokenECKey(_InToken, ec.EllipticCurvePrivateKey):
     """An EC key in a token, with cryptography's interface as far as ECDSA goes."""
 
-    def __init__(self, handle: Any, public: ec.EllipticCurvePublicKey) -> None:  # noqa: ANN401
-        self._key = _Handle(handle)
-        self._public = public
+    _public: ec.EllipticCurvePublicKey
 
     @property
     def curve(self) -> ec.EllipticCurve:
@@ -198,18 +204,6 @@ class TokenECKey(ec.EllipticCurvePrivateKey):
     def exchange(self, *_: object) -> NoReturn:
         """Not what this key is for."""
         raise _refused("a token's key is used for signing only")
-
-    private_numbers = exchange
-
-    def private_bytes(self, *_: object) -> NoReturn:
-        """A token gives nothing away."""
-        raise _refused("a token's key is used for signing only")
-
-    def __copy__(self) -> TokenECKey:
-        return self
-
-    def __deepcopy__(self, memo: object) -> TokenECKey:
-        return self
 
 
 @contextmanager

@@ -39,7 +39,7 @@ Submitting the same bytes again is safe: the hub gives its first answer.
 def submit(
     context: typer.Context,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="Signed edXML files.", exists=True, dir_okay=False)
+        list[Path], typer.Argument(metavar="FILE", help="Signed edXML files.", exists=True, dir_okay=False)
     ],
     receipt: Annotated[
         Path | None,

@@ -28,7 +28,7 @@ after some days.
 def upload(
     context: typer.Context,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="Files to send.", exists=True, dir_okay=False)
+        list[Path], typer.Argument(metavar="FILE", help="Files to send.", exists=True, dir_okay=False)
     ],
 ) -> None:
     """Send files that travel beside their package; tells what the package must say of each."""
