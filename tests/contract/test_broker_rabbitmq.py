@@ -30,4 +30,4 @@ async def test_a_queue_comes_into_being_with_the_first_message_where_that_is_wan
     await asyncio.gather(*(broker.publish("H48.77", Lane.NORMAL, b"x") for _ in range(20)))
     seen = Seen()
     await broker.consume(["H48.77"], seen)
-    await seen.wait(20)
+    assert [d.body for d in await seen.wait(20)] == [b"x"] * 20

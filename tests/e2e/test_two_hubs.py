@@ -56,3 +56,4 @@ def test_documents_go_on_while_one_hub_is_gone(two_hubs: Machine) -> None:
     two_hubs.kill("hub")
     document = asyncio.run(send(two_hubs, 100))
     two_hubs.until_state(SENDER, document, RECIPIENT, "CONSIGNED")
+    assert two_hubs.state_of(SENDER, document, RECIPIENT) == "CONSIGNED"
