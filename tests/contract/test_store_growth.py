@@ -174,6 +174,18 @@ async def test_a_question_costs_the_same_in_a_full_store(meters: tuple[Meter, Me
     assert large <= small * MORE + BESIDES[meters[0].backend], (small, large)
 
 
+@pytest.mark.parametrize("backend", REAL)
+async def test_an_inbox_costs_the_same_however_much_waits_in_others(backend: str, tmp_path: Path) -> None:
+    meter = await filled(backend, tmp_path / "store", LARGE)  # PostgreSQL's statistics: all are handed over
+    before = await meter.cost(QUESTIONS["inbox"])
+    for turn in range(300):
+        document = a_document(CODES[2 + turn % 3], sender=CODES[0], at=NOW + timedelta(seconds=turn))
+        await meter.store.accept(document)
+        await consign(meter.store, document, CODES[2 + turn % 3], NOW)
+    assert await meter.cost(QUESTIONS["inbox"]) <= before + 2
+    await meter.store.close()
+
+
 async def test_a_scan_would_be_seen(meters: tuple[Meter, Meter]) -> None:
     def scan(store: SqlStore, _: DocumentRow) -> Awaitable[object]:
         query = sa.text("SELECT count(*) FROM documents WHERE subject LIKE '%x%'")
