@@ -191,15 +191,20 @@ def province_name(root: Agency) -> str:
     return re.sub(pattern, "", root.name, flags=re.IGNORECASE)[:50] or root.name[:50]
 
 
-def _code(code: str | None, now: datetime) -> tuple[str, str]:
-    if code is None:
-        return f"{now.astimezone(VIETNAM):%m%d%H%M%S}", f"CHUACAPSO-{secrets.token_hex(3).upper()}"
+def read_number(code: str) -> tuple[str, str]:
+    """Number and notation of `12/UBND-VP`. Raises `DraftError` ARGUMENT_INVALID."""
     number, slash, notation = (part.strip() for part in code.partition("/"))
     if not number or not slash or not notation or "," in code:
         raise DraftError(
             Code.ARGUMENT_INVALID, field="code", detail=f"{code!r} is not NUMBER/NOTATION, e.g. 12/UBND-VP"
         )
     return number, notation
+
+
+def _code(code: str | None, now: datetime) -> tuple[str, str]:
+    if code is None:
+        return f"{now.astimezone(VIETNAM):%m%d%H%M%S}", f"CHUACAPSO-{secrets.token_hex(3).upper()}"
+    return read_number(code)
 
 
 def _organization(agency: Agency) -> Organization:
@@ -235,5 +240,5 @@ def _entry(file: File | BigFile, attachment: Attachment | None) -> ManifestEntry
 def _text(text: str, name: str) -> str:
     cleaned = unicodedata.normalize("NFC", text).strip()
     if not cleaned:
-        raise DraftError(Code.ARGUMENT_INVALID, field=name, detail="the file is empty")
+        raise DraftError(Code.ARGUMENT_INVALID, field=name, detail="is empty")
     return cleaned

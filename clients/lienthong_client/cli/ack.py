@@ -10,6 +10,7 @@ import typer
 
 from lienthong.errors import Code, Refusal
 from lienthong_client.cli import shapes
+from lienthong_client.cli.arguments import FILLED
 from lienthong_client.cli.output import Output, local_time, styled
 from lienthong_client.cli.session import session_of
 from lienthong_client.client import AgencyClient
@@ -27,7 +28,10 @@ document that was recalled or replaced gets no receipt: it goes off the list of 
 def ack(
     context: typer.Context,
     delivery: Annotated[
-        str, typer.Argument(metavar="DELIVERY", help="A delivery's or document's id, from inbox.")
+        str,
+        typer.Argument(
+            metavar="DELIVERY", callback=FILLED, help="A delivery's or document's id, from inbox."
+        ),
     ],
 ) -> None:
     """Acknowledge a delivery with a signed receipt, after verifying the document."""

@@ -9,6 +9,7 @@ import typer
 
 from lienthong.domain.directory_file import write_changes
 from lienthong_client.cli import groups, shapes
+from lienthong_client.cli.arguments import CODE, FILLED, NEW_FILE
 from lienthong_client.cli.program import fold
 from lienthong_client.cli.session import session_of
 
@@ -33,7 +34,9 @@ def agencies() -> None:
 @app.command("find", epilog=fold(EPILOG))
 def find(
     context: typer.Context,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="A code, or words of the name.")],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", callback=FILLED, help="A code, or words of the name.")
+    ],
     limit: Annotated[int, typer.Option(min=1, max=200, help="At most this many.")] = 20,
 ) -> None:
     """Find agencies by code or words of the name."""
@@ -56,7 +59,7 @@ def find(
 @app.command("show", epilog=fold("[b]Example[/b]\n\n  lienthong-agency agencies show 000.05.31.H48"))
 def show(
     context: typer.Context,
-    code: Annotated[str, typer.Argument(metavar="CODE", help="A code in any form.")],
+    code: Annotated[str, typer.Argument(metavar="CODE", callback=CODE, help="A code in any form.")],
 ) -> None:
     """Show one agency: its codes, whether it takes documents, who follows it, what changes on days to come."""
     session = session_of(context)
@@ -96,7 +99,10 @@ The first time the whole directory comes, later only what changed. FILE.version 
 @app.command("sync", epilog=fold(SYNC_EPILOG))
 def sync(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or YAML, by its name.", dir_okay=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", callback=NEW_FILE, help="CSV or YAML, by its name.", dir_okay=False),
+    ],
     test: Annotated[bool, typer.Option("--test", help="Test agencies too.")] = False,
 ) -> None:
     """Keep a copy of the directory in a file up to date."""

@@ -13,6 +13,7 @@ from lienthong.edxml.reader import read
 from lienthong.errors import Code, Refusal
 from lienthong_client.carried import find_named
 from lienthong_client.cli import shapes
+from lienthong_client.cli.arguments import FILLED
 from lienthong_client.cli.fetch import tell_proof
 from lienthong_client.cli.output import clean
 from lienthong_client.cli.session import session_of
@@ -37,7 +38,9 @@ to recipients. For the sender and the recipients. Verify it any time, offline, w
 
 def evidence(
     context: typer.Context,
-    document: Annotated[str, typer.Argument(metavar="DOCUMENT", help="Document id, DocumentId or SHA-256.")],
+    document: Annotated[
+        str, typer.Argument(metavar="DOCUMENT", callback=FILLED, help="Document id, DocumentId or SHA-256.")
+    ],
     folder: Annotated[
         Path,
         typer.Argument(metavar="OUTDIR", help="Folder for the records; made if missing.", file_okay=False),
@@ -68,6 +71,7 @@ def evidence(
     session = session_of(context)
     output = session.output
     data = None if source is None else source.read_bytes()
+    package = None if data is None else read(data)
     digest = None if data is None else sha256_hex(data)
     if source is None and content:
         raise typer.BadParameter("goes with --document", param_hint="'--content'")
@@ -75,14 +79,12 @@ def evidence(
     async def work(client: AgencyClient) -> tuple[EvidenceSet, list[Path], list[str]]:
         found = await client.evidence(document, sha256=digest)
         paths = save_evidence(folder / "evidence", found.items)
-        if data is None:
+        if data is None or package is None:
             return found, paths, []
         paths.append(save(folder, "document.edxml", data))
         if without_content:
             return found, paths, []
-        kept, missing = await _keep(
-            client, found.document_id, read(data), content or [], folder / ATTACHMENTS
-        )
+        kept, missing = await _keep(client, found.document_id, package, content or [], folder / ATTACHMENTS)
         return found, [*paths, *kept], missing
 
     found, paths, missing = session.run(work)

@@ -11,6 +11,7 @@ import typer
 from lienthong.domain.document import Document
 from lienthong.signing.pdf import PdfReport
 from lienthong_client.cli import shapes
+from lienthong_client.cli.arguments import FILLED
 from lienthong_client.cli.output import Output, holder_of, local_time, styled
 from lienthong_client.cli.pdfs import shape
 from lienthong_client.cli.pdfs import tell as tell_pdfs
@@ -33,7 +34,10 @@ signature, the certificate, the transit record and the consignment verify. Verif
 def fetch(
     context: typer.Context,
     delivery: Annotated[
-        str, typer.Argument(metavar="DELIVERY", help="A delivery's or document's id, from inbox.")
+        str,
+        typer.Argument(
+            metavar="DELIVERY", callback=FILLED, help="A delivery's or document's id, from inbox."
+        ),
     ],
     folder: Annotated[
         Path, typer.Argument(metavar="OUTDIR", help="Folder for the files; made if missing.", file_okay=False)

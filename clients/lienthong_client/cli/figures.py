@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lienthong_client.cli import shapes
+from lienthong_client.cli.arguments import MONTH
 from lienthong_client.cli.output import VIETNAM
 from lienthong_client.cli.session import session_of
 
@@ -26,7 +27,9 @@ _LINES = ("sent", "received", "on_time", "late", "waiting", "withdrawn")
 
 def figures(
     context: typer.Context,
-    month: Annotated[str, typer.Option(metavar="YYYY-MM", help="Which month; this one when absent.")] = "",
+    month: Annotated[
+        str, typer.Option(metavar="YYYY-MM", callback=MONTH, help="Which month; this one when absent.")
+    ] = "",
 ) -> None:
     """Show what this agency sent and received in a month, and how much of it in time."""
     session = session_of(context)

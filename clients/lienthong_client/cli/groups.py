@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lienthong_client.cli import shapes
+from lienthong_client.cli.arguments import NAME, RECIPIENTS
 from lienthong_client.cli.program import fold
 from lienthong_client.cli.session import session_of
 
@@ -48,7 +49,9 @@ def list_groups(context: typer.Context) -> None:
 @app.command("show", epilog=fold(EPILOG))
 def show(
     context: typer.Context,
-    expression: Annotated[str, typer.Argument(metavar="@GROUP", help="A list or an expression.")],
+    expression: Annotated[
+        str, typer.Argument(metavar="@GROUP", callback=RECIPIENTS, help="A list or an expression.")
+    ],
 ) -> None:
     """Which agencies a group names today."""
     session = session_of(context)
@@ -66,8 +69,12 @@ def show(
 @app.command("put", epilog=fold(EPILOG))
 def put(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, - and _.")],
-    members: Annotated[list[str], typer.Argument(metavar="MEMBER…", help="Codes and @groups.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", callback=NAME, help="Lower-case letters, digits, - and _.")
+    ],
+    members: Annotated[
+        list[str], typer.Argument(metavar="MEMBER…", callback=RECIPIENTS, help="Codes and @groups.")
+    ],
 ) -> None:
     """Keep a list of ours."""
     session = session_of(context)
@@ -81,7 +88,8 @@ def put(
 
 @app.command("delete", epilog=fold(EPILOG))
 def delete(
-    context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME", help="The list.")]
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", callback=NAME, help="The list.")],
 ) -> None:
     """Give up a list of ours."""
     session = session_of(context)

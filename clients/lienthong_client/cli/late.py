@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from lienthong_client.cli import shapes
+from lienthong_client.cli.arguments import MOST_DAYS
 from lienthong_client.cli.output import Output, local_time
 from lienthong_client.cli.session import session_of
 from lienthong_client.results import Overdue
@@ -42,7 +43,9 @@ def late(
     unfetched: Annotated[
         bool, typer.Option("--unfetched", help="Those in the inbox still, due or not.")
     ] = False,
-    days: Annotated[int, typer.Option(min=0, metavar="DAYS", help="Due in so many past days; 0: ever.")] = 30,
+    days: Annotated[
+        int, typer.Option(min=0, max=MOST_DAYS, metavar="DAYS", help="Due in so many past days; 0: ever.")
+    ] = 30,
 ) -> None:
     """Show documents that were not received within the day, those due first on top."""
     session = session_of(context)

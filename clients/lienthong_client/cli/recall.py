@@ -10,6 +10,7 @@ from rich.text import Text
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.domain.request import RequestState
 from lienthong_client.cli import shapes_business
+from lienthong_client.cli.arguments import CODES, FILLED, split
 from lienthong_client.cli.output import Output, clean, local_time, styled
 from lienthong_client.cli.session import session_of
 from lienthong_client.client import AgencyClient
@@ -28,13 +29,17 @@ was read already is decided by the recipient's clerk (status 15 or 16): follow i
 
 def recall(
     context: typer.Context,
-    document: Annotated[str, typer.Argument(metavar="DOCUMENT", help="Document id, DocumentId or SHA-256.")],
-    reason: Annotated[str, typer.Option(help="Why; the recipients read it.")],
-    to: Annotated[list[str] | None, typer.Option(metavar="CODE…", help="Only from these recipients.")] = None,
+    document: Annotated[
+        str, typer.Argument(metavar="DOCUMENT", callback=FILLED, help="Document id, DocumentId or SHA-256.")
+    ],
+    reason: Annotated[str, typer.Option(callback=FILLED, help="Why; the recipients read it.")],
+    to: Annotated[
+        list[str] | None, typer.Option(metavar="CODE…", callback=CODES, help="Only from these recipients.")
+    ] = None,
 ) -> None:
     """Take a document back: stop it where it is, or ask the recipient's clerk."""
     session = session_of(context)
-    codes = [part.strip() for each in to or () for part in each.split(",") if part.strip()]
+    codes = split(to)
 
     async def work(client: AgencyClient) -> tuple[list[Recalled], set[str | None]]:
         results = await client.recall(document, reason, to=codes)

@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
+from lienthong_client.cli.arguments import CODES, FILLED, NEW_FILE, NUMBER, PRIORITY, RECIPIENTS, TYPE, split
 from lienthong_client.cli.session import session_of
 from lienthong_client.cli.submit import tell
 from lienthong_client.client import AgencyClient
-from lienthong_client.compose import TYPES, Draft, find_priority, read_files
+from lienthong_client.compose import TYPES, Draft, find_priority, read_files, read_number
 from lienthong_client.content import EXTERNAL_OVER, MIB
 from lienthong_client.files import save
 from lienthong_client.results import Accepted
@@ -47,7 +48,9 @@ Due = Annotated[
 ]
 Receipt = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Keep the hub's signed acceptance here.", dir_okay=False),
+    typer.Option(
+        metavar="FILE", callback=NEW_FILE, help="Keep the hub's signed acceptance here.", dir_okay=False
+    ),
 ]
 ExternalOver = Annotated[
     int,
@@ -55,25 +58,40 @@ ExternalOver = Annotated[
 ]
 Keep = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Keep the signed document here, before it is sent.", dir_okay=False),
+    typer.Option(
+        metavar="FILE",
+        callback=NEW_FILE,
+        help="Keep the signed document here, before it is sent.",
+        dir_okay=False,
+    ),
 ]
 CodeOption = Annotated[
-    str | None, typer.Option(metavar="NUMBER/NOTATION", help="Số và ký hiệu, e.g. 12/UBND-VP.")
+    str | None,
+    typer.Option(metavar="NUMBER/NOTATION", callback=NUMBER, help="Số và ký hiệu, e.g. 12/UBND-VP."),
 ]
 Number = Annotated[str | None, typer.Option(help="The number alone, with --notation, instead of --code.")]
 Attach = Annotated[
     list[Path], typer.Option(metavar="FILE…", help="Files to send along.", exists=True, dir_okay=False)
 ]
 Update = Annotated[
-    str | None, typer.Option(metavar="DOCUMENT", help="Send it as the corrected form of this document.")
+    str | None,
+    typer.Option(metavar="DOCUMENT", callback=FILLED, help="Send it as the corrected form of this document."),
 ]
 Remove = Annotated[
-    list[str] | None, typer.Option(metavar="CODE…", help="With --update: no longer for these.")
+    list[str] | None,
+    typer.Option(metavar="CODE…", callback=CODES, help="With --update: no longer for these."),
 ]
-Replace = Annotated[str | None, typer.Option(metavar="DOCUMENT", help="Send it in place of this document.")]
+Replace = Annotated[
+    str | None, typer.Option(metavar="DOCUMENT", callback=FILLED, help="Send it in place of this document.")
+]
 For = Annotated[
     list[str] | None,
-    typer.Option("--for", metavar="CODE…", help="With --replace: for these; for every --to when absent."),
+    typer.Option(
+        "--for",
+        metavar="CODE…",
+        callback=CODES,
+        help="With --replace: for these; for every --to when absent.",
+    ),
 ]
 Reason = Annotated[str | None, typer.Option(help="Why it is updated or replaced.")]
 
@@ -81,15 +99,18 @@ Reason = Annotated[str | None, typer.Option(help="Why it is updated or replaced.
 def send(
     context: typer.Context,
     to: Annotated[
-        list[str], typer.Option(metavar="CODE…", help="Recipients' codes in any form, and @groups.")
+        list[str],
+        typer.Option(
+            metavar="CODE…", callback=RECIPIENTS, help="Recipients' codes in any form, and @groups."
+        ),
     ],
-    subject: Annotated[str, typer.Option(help="Trích yếu.")],
+    subject: Annotated[str, typer.Option(callback=FILLED, help="Trích yếu.")],
     attach: Attach,
     code: CodeOption = None,
     number: Number = None,
     notation: Annotated[str | None, typer.Option(help="The notation alone, with --number.")] = None,
-    kind: Annotated[str, typer.Option("--type", help=_TYPES)] = "CV",
-    priority: Annotated[str, typer.Option(help=_PRIORITIES)] = "normal",
+    kind: Annotated[str, typer.Option("--type", callback=TYPE, help=_TYPES)] = "CV",
+    priority: Annotated[str, typer.Option(callback=PRIORITY, help=_PRIORITIES)] = "normal",
     content: Annotated[str | None, typer.Option(help="Short content; the subject when absent.")] = None,
     due: Due = None,
     place: Annotated[str | None, typer.Option(help="Place of issue; the province when absent.")] = None,
@@ -146,12 +167,9 @@ def _code(code: str | None, number: str | None, notation: str | None) -> str | N
         raise typer.BadParameter("give --code, or --number with --notation", param_hint="'--code'")
     if (number is None) != (notation is None):
         raise typer.BadParameter("--number and --notation go together", param_hint="'--number'")
-    return f"{number}/{notation}" if number is not None else code
-
-
-def split(codes: list[str] | None) -> list[str]:
-    """Codes given one by one or parted by commas."""
-    return [part.strip() for each in codes or () for part in each.split(",") if part.strip()]
+    if number is None:
+        return code
+    return "/".join(read_number(f"{number}/{notation}"))
 
 
 def _about(

@@ -8,6 +8,7 @@ import typer
 
 from lienthong.domain.document import StaffInfo
 from lienthong_client.cli import shapes
+from lienthong_client.cli.arguments import CODE, FILLED, STATUS
 from lienthong_client.cli.output import clean, styled
 from lienthong_client.cli.session import session_of
 
@@ -24,15 +25,18 @@ asked for, 16 declines it. 13 is asked by `recall`. Steps may be left out; a ste
 
 def status(
     context: typer.Context,
-    document: Annotated[str, typer.Argument(metavar="DOCUMENT", help="Document id, DocumentId or SHA-256.")],
-    code: Annotated[str, typer.Argument(metavar="CODE", help="01 to 06, 15 or 16.")],
+    document: Annotated[
+        str, typer.Argument(metavar="DOCUMENT", callback=FILLED, help="Document id, DocumentId or SHA-256.")
+    ],
+    code: Annotated[str, typer.Argument(metavar="CODE", callback=STATUS, help="01 to 06, 15 or 16.")],
     description: Annotated[
         str | None, typer.Option(help="Why, or what for: for 02 and 16 the reason.")
     ] = None,
     department: Annotated[str | None, typer.Option(help="The department in charge.")] = None,
     staff: Annotated[str | None, typer.Option(help="The clerk in charge.")] = None,
     to: Annotated[
-        str | None, typer.Option(metavar="CODE", help="For 13: the recipient asked.", hidden=True)
+        str | None,
+        typer.Option(metavar="CODE", callback=CODE, help="For 13: the recipient asked.", hidden=True),
     ] = None,
 ) -> None:
     """Say what became of a document here; its sender is told at once."""

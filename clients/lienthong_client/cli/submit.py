@@ -16,6 +16,7 @@ from lienthong.edxml.reader import read
 from lienthong.errors import Refusal
 from lienthong_client.carried import find_named
 from lienthong_client.cli import shapes
+from lienthong_client.cli.arguments import NEW_FILE
 from lienthong_client.cli.output import Output, clean, local_time, styled
 from lienthong_client.cli.session import Session, session_of
 from lienthong_client.client import AgencyClient
@@ -43,7 +44,9 @@ def submit(
     ],
     receipt: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Keep the hub's signed acceptance here.", dir_okay=False),
+        typer.Option(
+            metavar="FILE", callback=NEW_FILE, help="Keep the hub's signed acceptance here.", dir_okay=False
+        ),
     ] = None,
     content: Annotated[
         list[Path] | None,

@@ -9,6 +9,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from lienthong_client.cli import shapes
+from lienthong_client.cli.arguments import FILLED
 from lienthong_client.cli.history import history
 from lienthong_client.cli.output import Output, clean, local_time, styled
 from lienthong_client.cli.session import session_of
@@ -26,7 +27,9 @@ DOCUMENT is the hub's id, edXML's DocumentId or the SHA-256. Times are Viet Nam'
 
 def track(
     context: typer.Context,
-    document: Annotated[str, typer.Argument(metavar="DOCUMENT", help="Document id, DocumentId or SHA-256.")],
+    document: Annotated[
+        str, typer.Argument(metavar="DOCUMENT", callback=FILLED, help="Document id, DocumentId or SHA-256.")
+    ],
 ) -> None:
     """Show where each delivery of a document is and which nodes verified it."""
     session = session_of(context)

@@ -12,12 +12,14 @@ from rich.markup import escape
 
 from lienthong.api.v1 import admin_pb2, common_pb2, directory_pb2
 from lienthong.cli import output, reforms
+from lienthong.cli.arguments import CERTIFICATE, CODE, DAY, FILLED, SHA256, one_of
 from lienthong.cli.operator import Operator, command, group, warn
 from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Directory, Environment
 from lienthong.domain.directory_csv import read_csv, write_csv
 from lienthong.domain.directory_file import check_code, read_agencies, write_agencies
 from lienthong.domain.lifecycle import Reform
 from lienthong.errors import Code, Refusal
+from lienthong.hub.rows import CertificatePurpose
 from lienthong.rpc.mapping import agency as to_message
 
 BATCH = 1_000  # agencies per part of an import: well under the hub's bound of 1 MiB per message
@@ -43,9 +45,13 @@ CERTIFICATE_COLUMNS: list[output.Column] = [
     ("REVOKED", lambda row: " ".join(filter(None, (output.local(row["revoked_at"]), row["revoke_reason"])))),
 ]
 
+PURPOSE = one_of(CertificatePurpose.SIGNATURE, CertificatePurpose.TRANSPORT)
 
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why: kept in the event log.", prompt=False)]
-CodeArgument = Annotated[str, typer.Argument(metavar="CODE", help="Agency code, old or new form.")]
+
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Why: kept in the event log.", prompt=False), FILLED
+]
+CodeArgument = Annotated[str, typer.Argument(metavar="CODE", help="Agency code, old or new form."), CODE]
 
 
 def register(app: typer.Typer) -> None:
@@ -65,7 +71,7 @@ def _agencies(app: typer.Typer) -> None:
         text: Annotated[list[str] | None, typer.Argument(help="Part of a code, or words of a name.")] = None,
         tier: Annotated[str, typer.Option(help="Only this tier, as the directory names it.")] = "",
         test: Annotated[bool, typer.Option("--test", help="Test agencies too.")] = False,
-        on: Annotated[str, typer.Option(help="As the directory stands that day.", metavar="DATE")] = "",
+        on: Annotated[str, typer.Option(help="As the directory stands that day.", metavar="DATE"), DAY] = "",
         limit: Annotated[
             int | None,
             typer.Option(min=0, help="At most so many, 0 for all. By default 200, with --json all."),
@@ -97,12 +103,14 @@ def _agencies(app: typer.Typer) -> None:
     async def _add(
         operator: Operator,
         code: CodeArgument,
-        name: Annotated[str, typer.Option(help="Full name.")],
-        tier: Annotated[str, typer.Option(help="Tier, as the directory names it.")],
+        name: Annotated[str, typer.Option(help="Full name."), FILLED],
+        tier: Annotated[str, typer.Option(help="Tier, as the directory names it."), FILLED],
         reason: ReasonOption,
-        parent: Annotated[str, typer.Option(help="Code of the agency above; none: a root.")] = "",
-        alias: Annotated[list[str] | None, typer.Option(help="Another code of it; may be repeated.")] = None,
-        valid_from: Annotated[str, typer.Option(help="yyyy-MM-dd", metavar="DATE")] = "",
+        parent: Annotated[str, typer.Option(help="Code of the agency above; none: a root."), CODE] = "",
+        alias: Annotated[
+            list[str] | None, typer.Option(help="Another code of it; may be repeated."), CODE
+        ] = None,
+        valid_from: Annotated[str, typer.Option(help="yyyy-MM-dd", metavar="DATE"), DAY] = "",
         test: Annotated[bool, typer.Option("--test", help="A test agency, hidden from pickers.")] = False,
     ) -> None:
         """Add an agency, or replace the one of this code.
@@ -138,7 +146,9 @@ def _agencies(app: typer.Typer) -> None:
         ],
         reason: ReasonOption = "import of a directory file",
         on: Annotated[
-            str, typer.Option(help="The directory becomes what the file says on that day.", metavar="DATE")
+            str,
+            typer.Option(help="The directory becomes what the file says on that day.", metavar="DATE"),
+            DAY,
         ] = "",
     ) -> None:
         """Add or replace every agency of a file, all or none.
@@ -194,7 +204,10 @@ async def everything(operator: Operator) -> tuple[list[Agency], int]:
 
 def read_file(file: Path) -> tuple[Agency, ...]:
     """The agencies of a directory file; its name says whether it is a table."""
-    text = file.read_text("utf-8-sig")
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refusal(Code.ARGUMENT_INVALID, field="file", detail=f"{file}: not UTF-8") from error
     return read_csv(text) if file.suffix.lower() in (".csv", ".tsv", ".txt") else read_agencies(text)
 
 
@@ -202,7 +215,7 @@ def _certificates(app: typer.Typer) -> None:
     @command(app, "list", examples="lienthong certificates list\nlienthong certificates list H48.31")
     async def _list(
         operator: Operator,
-        agency: Annotated[str, typer.Argument(metavar="CODE", help="Only this agency's.")] = "",
+        agency: Annotated[str, typer.Argument(metavar="CODE", help="Only this agency's."), CODE] = "",
     ) -> None:
         """List bound certificates."""
         request = admin_pb2.ListCertificatesRequest(agency=agency)
@@ -218,11 +231,13 @@ def _certificates(app: typer.Typer) -> None:
     async def _bind(
         operator: Operator,
         file: Annotated[
-            Path, typer.Argument(metavar="PEM", help="The certificate.", exists=True, dir_okay=False)
+            Path,
+            typer.Argument(metavar="PEM", help="The certificate.", exists=True, dir_okay=False),
+            CERTIFICATE,
         ],
-        agency: Annotated[str, typer.Option(metavar="CODE", help="Whose it is.")] = "",
+        agency: Annotated[str, typer.Option(metavar="CODE", help="Whose it is."), CODE] = "",
         purpose: Annotated[
-            str, typer.Option(help="signature: signs documents; transport: opens connections.")
+            str, typer.Option(help="signature: signs documents; transport: opens connections."), PURPOSE
         ] = "signature",
         is_operator: Annotated[bool, typer.Option("--operator", help="An operator's connection.")] = False,
     ) -> None:
@@ -247,7 +262,7 @@ def _certificates(app: typer.Typer) -> None:
     async def _revoke(
         operator: Operator,
         sha256: Annotated[
-            str, typer.Argument(metavar="SHA256", help="Of the DER, as `certificates list` shows it.")
+            str, typer.Argument(metavar="SHA256", help="Of the DER, as `certificates list` shows it."), SHA256
         ],
         reason: ReasonOption,
     ) -> None:

@@ -16,6 +16,7 @@ from rich.text import Text
 from lienthong.api.v1 import admin_pb2
 from lienthong.cli import output, receipts
 from lienthong.cli.archive import Archive
+from lienthong.cli.arguments import CODE, FILLED, STATE
 from lienthong.cli.history import HISTORY_COLUMNS, history
 from lienthong.cli.operator import Operator, command, group, warn
 from lienthong.errors import Code, Refusal
@@ -65,7 +66,9 @@ DELIVERY_COLUMNS: list[output.Column] = [
 ]
 
 DocumentArgument = Annotated[
-    str, typer.Argument(metavar="DOCUMENT", help="The hub's id, the edXML DocumentId, or the SHA-256.")
+    str,
+    typer.Argument(metavar="DOCUMENT", help="The hub's id, the edXML DocumentId, or the SHA-256."),
+    FILLED,
 ]
 
 
@@ -131,10 +134,10 @@ def _documents(app: typer.Typer) -> None:
     async def _find(
         operator: Operator,
         text: Annotated[list[str] | None, typer.Argument(help="Part of the subject or the number.")] = None,
-        sender: Annotated[str, typer.Option(metavar="CODE", help="Sent by this agency.")] = "",
-        recipient: Annotated[str, typer.Option(metavar="CODE", help="Sent to this agency.")] = "",
+        sender: Annotated[str, typer.Option(metavar="CODE", help="Sent by this agency."), CODE] = "",
+        recipient: Annotated[str, typer.Option(metavar="CODE", help="Sent to this agency."), CODE] = "",
         delivery_state: Annotated[
-            str, typer.Option(metavar="STATE", help="With a delivery in this state.")
+            str, typer.Option(metavar="STATE", help="With a delivery in this state."), STATE
         ] = "",
         since: Annotated[
             str, typer.Option(metavar="DATE", help="Accepted from this day (or ISO time) on.")
@@ -143,16 +146,21 @@ def _documents(app: typer.Typer) -> None:
             str, typer.Option(metavar="DATE", help="Accepted up to this day (or ISO time).")
         ] = "",
         limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
-        before: Annotated[str, typer.Option(metavar="DOCUMENT", help="Page on: older than this one.")] = "",
+        before: Annotated[
+            str, typer.Option(metavar="DOCUMENT", help="Page on: older than this one."), FILLED
+        ] = "",
     ) -> None:
         """Find documents, newest first; every given condition must hold."""
+        first, last = moment(since, time.min), moment(until, time.max)
+        if first and last and first > last:
+            raise Refusal(Code.ARGUMENT_INVALID, field="since", detail=f"{since} is after {until}")
         request = admin_pb2.FindDocumentsRequest(
             text=" ".join(text or ()),
             sender=sender,
             recipient=recipient,
             state=delivery_state.upper(),
-            since=moment(since, time.min),
-            until=moment(until, time.max),
+            since=first,
+            until=last,
             limit=limit,
             before_id=before,
         )
@@ -234,7 +242,9 @@ def _acts(app: typer.Typer) -> None:
     @command(app, "events", examples="lienthong events\nlienthong events --document 0197… --json")
     async def _events(
         operator: Operator,
-        document: Annotated[str, typer.Option(metavar="DOCUMENT", help="Only of this document.")] = "",
+        document: Annotated[
+            str, typer.Option(metavar="DOCUMENT", help="Only of this document."), FILLED
+        ] = "",
         limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 100,
     ) -> None:
         """Show the event log: the newest first, or for a document from its beginning."""
@@ -244,7 +254,7 @@ def _acts(app: typer.Typer) -> None:
         operator.show(answer.events, columns, nothing="No events.")
 
 
-def moment(text: str, end: time) -> Any:  # noqa: ANN401 - protobuf takes a datetime for a Timestamp
+def moment(text: str, end: time) -> datetime | None:
     """A day or an ISO time, in Vietnam's zone where it names none; None for an empty text."""
     if not text:
         return None

@@ -10,6 +10,7 @@ import typer
 from lienthong.api.v1 import admin_pb2
 from lienthong.cli import output
 from lienthong.cli.agencies import ReasonOption
+from lienthong.cli.arguments import FILLED, NEW_FILE
 from lienthong.cli.documents import EVENT_COLUMNS
 from lienthong.cli.operator import Operator, command, group
 
@@ -37,7 +38,7 @@ CLAIMED_COLUMNS: list[output.Column] = [
     ("SENDER", output.field("sender")),
 ]
 
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As the list shows it.")]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As the list shows it."), FILLED]
 
 
 def register(app: typer.Typer) -> None:
@@ -87,6 +88,7 @@ def _reading(app: typer.Typer, kind: str, nothing: str) -> None:
         message: Annotated[
             Path | None,
             typer.Option("--message", metavar="FILE", help="Save the exact transit message here."),
+            NEW_FILE,
         ] = None,
     ) -> None:
         """Show one held message: why it is held, which document it names, what happened to that document."""

@@ -27,6 +27,7 @@ from rich.markup import escape
 
 from lienthong.api.v1 import admin_pb2_grpc, directory_pb2_grpc
 from lienthong.cli import output
+from lienthong.cli.arguments import judge
 from lienthong.cli.state import operator_profile
 from lienthong.errors import Code, Language, Refusal
 
@@ -136,7 +137,10 @@ class Operator:
 def command(
     app: typer.Typer, name: str, *, examples: str = ""
 ) -> Callable[[Callable[Concatenate[Operator, P], Awaitable[None]]], None]:
-    """Register a coroutine `(operator, arguments…)` as the command `name`; its docstring is the help."""
+    """Register a coroutine `(operator, arguments…)` as the command `name`; its docstring is the help.
+
+    Arguments with a `Form` (arguments.py) are judged before a hub is looked for.
+    """
 
     def register(function: Callable[Concatenate[Operator, P], Awaitable[None]]) -> None:
         work: Callable[..., Awaitable[None]] = function
@@ -148,8 +152,12 @@ def command(
             as_json: JsonOption,
             **arguments: object,
         ) -> None:
+            async def judged() -> None:
+                judge(own, arguments)
+                await _with_operator(asked, lambda operator: work(operator, **arguments))
+
             asked = asked_of(context).merged(state, profile, as_json)
-            perform(lambda: _with_operator(asked, lambda operator: work(operator, **arguments)), asked)
+            perform(judged, asked)
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
         shared = [

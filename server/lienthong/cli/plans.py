@@ -9,6 +9,7 @@ import typer
 
 from lienthong.api.v1 import admin_pb2
 from lienthong.cli import output
+from lienthong.cli.arguments import CODE, DAY, FILLED
 from lienthong.cli.operator import Operator, command, group
 from lienthong.errors import Code, Refusal
 
@@ -43,8 +44,8 @@ def register(app: typer.Typer, columns: list[output.Column]) -> None:
     )
     async def _list(
         operator: Operator,
-        code: Annotated[str, typer.Argument(metavar="CODE", help="Only this agency's.")] = "",
-        on: Annotated[str, typer.Option(metavar="DATE", help="Only this day's, yyyy-MM-dd.")] = "",
+        code: Annotated[str, typer.Argument(metavar="CODE", help="Only this agency's."), CODE] = "",
+        on: Annotated[str, typer.Option(metavar="DATE", help="Only this day's, yyyy-MM-dd."), DAY] = "",
     ) -> None:
         """List what is planned: agencies that begin, change or close on a day to come."""
         operator.show(await _plans(operator, code, on), PLAN_COLUMNS, nothing="Nothing is planned.")
@@ -57,9 +58,13 @@ def register(app: typer.Typer, columns: list[output.Column]) -> None:
     )
     async def _withdraw(
         operator: Operator,
-        on: Annotated[str, typer.Option("--on", metavar="DATE", help="The day of the plan, yyyy-MM-dd.")],
-        reason: Annotated[str, typer.Option("--reason", help="Why: kept in the event log.")],
-        codes: Annotated[list[str] | None, typer.Argument(metavar="CODE…", help="Agency codes.")] = None,
+        on: Annotated[
+            str, typer.Option("--on", metavar="DATE", help="The day of the plan, yyyy-MM-dd."), DAY
+        ],
+        reason: Annotated[str, typer.Option("--reason", help="Why: kept in the event log."), FILLED],
+        codes: Annotated[
+            list[str] | None, typer.Argument(metavar="CODE…", help="Agency codes."), CODE
+        ] = None,
         everybody: Annotated[bool, typer.Option("--all", help="Everything planned for that day.")] = False,
         dry_run: Annotated[
             bool, typer.Option("--dry-run", help="Tell what would change, change nothing.")

@@ -9,9 +9,11 @@ import typer
 
 from lienthong.api.v1 import receipts_pb2, receipts_pb2_grpc
 from lienthong.cli import output
+from lienthong.cli.arguments import CODE, MONTH
 from lienthong.cli.operator import Operator, command
 
 _PAGE = 500
+MOST_DAYS = 36_500
 
 OVERDUE_COLUMNS: list[output.Column] = [
     ("DUE", lambda row: output.local(row["delivery"]["receipt_due_at"])),
@@ -41,8 +43,8 @@ FIGURE_COLUMNS: list[output.Column] = [
     ("ON TIME %", lambda row: _share(row["on_time"], row["on_time"] + row["late"])),
 ]
 
-SenderOption = Annotated[str, typer.Option(metavar="CODE", help="Sent by this agency.")]
-RecipientOption = Annotated[str, typer.Option(metavar="CODE", help="Sent to this agency.")]
+SenderOption = Annotated[str, typer.Option(metavar="CODE", help="Sent by this agency."), CODE]
+RecipientOption = Annotated[str, typer.Option(metavar="CODE", help="Sent to this agency."), CODE]
 LimitOption = Annotated[int, typer.Option(min=1, help="At most this many.")]
 
 
@@ -56,7 +58,9 @@ def register_lists(documents: typer.Typer) -> None:
         operator: Operator,
         sender: SenderOption = "",
         recipient: RecipientOption = "",
-        days: Annotated[int, typer.Option(min=0, help="Due in so many past days; 0: ever.")] = 30,
+        days: Annotated[
+            int, typer.Option(min=0, max=MOST_DAYS, help="Due in so many past days; 0: ever.")
+        ] = 30,
         limit: LimitOption = 500,
     ) -> None:
         """List documents that were not received within the day they came, those due first on top."""
@@ -88,7 +92,7 @@ def register(app: typer.Typer) -> None:
     @command(app, "figures", examples="lienthong figures\nlienthong figures --month 2026-03 --json")
     async def _figures(
         operator: Operator,
-        month: Annotated[str, typer.Option(metavar="YYYY-MM", help="Default: this month.")] = "",
+        month: Annotated[str, typer.Option(metavar="YYYY-MM", help="Default: this month."), MONTH] = "",
     ) -> None:
         """Show what each agency sent and received in a month, and how much of it within the day."""
         wanted = month or datetime.now(output.VIETNAM).strftime("%Y-%m")

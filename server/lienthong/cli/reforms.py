@@ -9,15 +9,20 @@ import typer
 
 from lienthong.api.v1 import admin_pb2, directory_pb2
 from lienthong.cli import output, plans
+from lienthong.cli.arguments import CODE, DAY, FILLED, NAME, RECIPIENT
 from lienthong.cli.operator import Operator, command, group
 from lienthong.domain.day import day_of
 from lienthong.errors import Code, Refusal
 
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why: kept in the event log.", prompt=False)]
-CodeArgument = Annotated[str, typer.Argument(metavar="CODE", help="Agency code, old or new form.")]
-CodesArgument = Annotated[list[str], typer.Argument(metavar="CODE…", help="Agency codes, old or new form.")]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Why: kept in the event log.", prompt=False), FILLED
+]
+CodeArgument = Annotated[str, typer.Argument(metavar="CODE", help="Agency code, old or new form."), CODE]
+CodesArgument = Annotated[
+    list[str], typer.Argument(metavar="CODE…", help="Agency codes, old or new form."), CODE
+]
 OnOption = Annotated[
-    str, typer.Option("--on", metavar="DATE", help="First day it holds, yyyy-MM-dd; else at once.")
+    str, typer.Option("--on", metavar="DATE", help="First day it holds, yyyy-MM-dd; else at once."), DAY
 ]
 DryOption = Annotated[bool, typer.Option("--dry-run", help="Tell what would change, change nothing.")]
 
@@ -68,7 +73,9 @@ def _endings(app: typer.Typer, columns: list[output.Column]) -> None:
         operator: Operator,
         code: CodeArgument,
         reason: ReasonOption,
-        successor: Annotated[list[str] | None, typer.Option(help="Who follows; may be repeated.")] = None,
+        successor: Annotated[
+            list[str] | None, typer.Option(help="Who follows; may be repeated."), CODE
+        ] = None,
         on: OnOption = "",
         dry_run: DryOption = False,
     ) -> None:
@@ -89,7 +96,7 @@ def _endings(app: typer.Typer, columns: list[output.Column]) -> None:
         code: CodeArgument,
         reason: ReasonOption,
         on: OnOption = "",
-        until: Annotated[str, typer.Option(metavar="DATE", help="First day it is open again.")] = "",
+        until: Annotated[str, typer.Option(metavar="DATE", help="First day it is open again."), DAY] = "",
         dry_run: DryOption = False,
     ) -> None:
         """Let an agency take no new documents; those on their way still arrive."""
@@ -122,7 +129,9 @@ def _moves(app: typer.Typer, columns: list[output.Column]) -> None:
     async def _merge(
         operator: Operator,
         codes: CodesArgument,
-        into: Annotated[str, typer.Option(metavar="CODE", help="Who takes their place; must be there.")],
+        into: Annotated[
+            str, typer.Option(metavar="CODE", help="Who takes their place; must be there."), CODE
+        ],
         reason: ReasonOption,
         on: OnOption = "",
         dry_run: DryOption = False,
@@ -141,7 +150,7 @@ def _moves(app: typer.Typer, columns: list[output.Column]) -> None:
     async def _split(
         operator: Operator,
         code: CodeArgument,
-        into: Annotated[list[str], typer.Option(metavar="CODE", help="A successor; repeat for each.")],
+        into: Annotated[list[str], typer.Option(metavar="CODE", help="A successor; repeat for each."), CODE],
         reason: ReasonOption,
         on: OnOption = "",
         dry_run: DryOption = False,
@@ -162,7 +171,9 @@ def _moves(app: typer.Typer, columns: list[output.Column]) -> None:
         operator: Operator,
         codes: CodesArgument,
         reason: ReasonOption,
-        parent: Annotated[str, typer.Option(metavar="CODE", help="The agency they stand under then.")] = "",
+        parent: Annotated[
+            str, typer.Option(metavar="CODE", help="The agency they stand under then."), CODE
+        ] = "",
         root: Annotated[bool, typer.Option("--root", help="They stand under nobody then.")] = False,
         on: OnOption = "",
         dry_run: DryOption = False,
@@ -198,8 +209,12 @@ def _groups(app: typer.Typer) -> None:
     )
     async def _put(
         operator: Operator,
-        name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, - and _.")],
-        members: Annotated[list[str], typer.Argument(metavar="MEMBER…", help="Codes and @groups.")],
+        name: Annotated[
+            str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, - and _."), NAME
+        ],
+        members: Annotated[
+            list[str], typer.Argument(metavar="MEMBER…", help="Codes and @groups."), RECIPIENT
+        ],
     ) -> None:
         """Keep a list under a name."""
         request = directory_pb2.PutGroupRequest(name=name.removeprefix("@"), members=members)
@@ -209,7 +224,9 @@ def _groups(app: typer.Typer) -> None:
     @command(app, "show", examples="lienthong agencies groups show @communes:H48.31")
     async def _show(
         operator: Operator,
-        expression: Annotated[str, typer.Argument(metavar="@GROUP", help="A list or an expression.")],
+        expression: Annotated[
+            str, typer.Argument(metavar="@GROUP", help="A list or an expression."), RECIPIENT
+        ],
     ) -> None:
         """Tell which agencies a group names today."""
         request = directory_pb2.ResolveGroupRequest(expression=expression)
@@ -218,7 +235,7 @@ def _groups(app: typer.Typer) -> None:
 
     @command(app, "delete", examples="lienthong agencies groups delete ven-bien")
     async def _delete(
-        operator: Operator, name: Annotated[str, typer.Argument(metavar="NAME", help="The list.")]
+        operator: Operator, name: Annotated[str, typer.Argument(metavar="NAME", help="The list."), NAME]
     ) -> None:
         """Give up a list."""
         request = directory_pb2.DeleteGroupRequest(name=name.removeprefix("@"))

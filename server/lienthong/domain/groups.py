@@ -115,21 +115,34 @@ def is_group(text: str) -> bool:
     return text.strip().startswith(_MARK)
 
 
-def check_list(name: str, members: Iterable[str], directory: Directory) -> tuple[str, ...]:
-    """A list fit to be kept: codes in canonical form, expressions as written. ARGUMENT_INVALID, NOT_FOUND."""
+def check_name(name: str) -> str:
+    """The name a list may be kept under, without its @. ARGUMENT_INVALID."""
     if NAME.fullmatch(name) is None:
         detail = "a name is of lower-case letters, digits, - and _"
         raise Refusal(Code.ARGUMENT_INVALID, field="name", detail=detail)
+    return name
+
+
+def check_expression(text: str) -> str:
+    """A group expression that can be read, whether it names anybody or not. ARGUMENT_INVALID."""
+    if text.count(":") > 2 or len(text.strip()) < 2 or not is_group(text):
+        raise _unreadable(text)
+    return text
+
+
+def check_list(name: str, members: Iterable[str], directory: Directory) -> tuple[str, ...]:
+    """A list fit to be kept: codes in canonical form, expressions as written. ARGUMENT_INVALID, NOT_FOUND."""
+    check_name(name)
     kept: dict[str, None] = {}
     for member in members:
         text = member.strip()
-        if not is_group(text):
+        if is_group(text):
+            check_expression(text)
+        else:
             agency = directory.find(text)
             if agency is None:
                 raise Refusal(Code.NOT_FOUND, field="members", detail=f"no agency has the code {text}")
             text = agency.code
-        elif text.count(":") > 2 or len(text) < 2:
-            raise _unreadable(text)
         kept[text] = None
     if not 0 < len(kept) <= MOST_MEMBERS:
         raise Refusal(Code.ARGUMENT_INVALID, field="members", detail=f"1 to {MOST_MEMBERS} of them")

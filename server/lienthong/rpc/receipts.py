@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from typing import TYPE_CHECKING
 
 from lienthong.api.v1 import receipts_pb2 as pb
 from lienthong.api.v1 import receipts_pb2_grpc
+from lienthong.domain.day import read_month
 from lienthong.hub.receipt_port import FigureRow, OverdueKind
 from lienthong.hub.receipts import Side
 from lienthong.rpc import arguments, mapping
@@ -16,8 +15,6 @@ from lienthong.rpc.call import Context, caller, current
 if TYPE_CHECKING:
     from lienthong.domain.agency import Directory
     from lienthong.hub.application import Hub
-
-_MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
 
 
 class ReceiptService(receipts_pb2_grpc.ReceiptServiceServicer):
@@ -54,10 +51,11 @@ class ReceiptService(receipts_pb2_grpc.ReceiptServiceServicer):
 
     async def GetFigures(self, request: pb.GetFiguresRequest, context: Context) -> pb.GetFiguresResponse:
         """Every agency's figures, or the calling agency's own."""
-        found = _MONTH.fullmatch(request.month)
-        if found is None:
-            raise arguments.invalid("month", "not a month as yyyy-MM")
-        rows = await self._hub.receipts.figures(caller(), date(int(found[1]), int(found[2]), 1))
+        try:
+            month = read_month(request.month)
+        except ValueError as error:
+            raise arguments.invalid("month", "not a month as yyyy-MM") from error
+        rows = await self._hub.receipts.figures(caller(), month)
         return pb.GetFiguresResponse(figures=[_figures(row, self._hub.directory) for row in rows])
 
 

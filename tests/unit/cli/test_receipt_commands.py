@@ -67,5 +67,5 @@ async def test_figures(desk: Desk) -> None:
     today = datetime.now(output.VIETNAM).date()
     assert receipts(desk).asked[-1][1] == today.replace(day=1)
     refused = await desk.run("figures", "--month", "March")
-    assert refused.code == 3
+    assert refused.code == 2
     assert "ARGUMENT_INVALID" in refused.err

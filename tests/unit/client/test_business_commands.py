@@ -97,8 +97,8 @@ def test_an_illegal_status_exits_3(desk: Desk, stored: Stored) -> None:
 def test_a_status_that_is_none_is_never_sent(
     desk: Desk, hub: FakeExchange, stored: Stored, code: str
 ) -> None:
-    refused = desk.one(RECIPIENT, "status", stored.id, code, exit_code=3)
-    assert refused["error"]["field"] == "MessageHeader/StatusCode"
+    refused = desk.one(RECIPIENT, "status", stored.id, code, exit_code=2)
+    assert (refused["error"]["code"], refused["error"]["field"]) == ("STATUS_ILLEGAL", "code")
     assert hub.calls["Submit"] == 0
 
 
@@ -353,5 +353,5 @@ def test_figures_are_ones_own(desk: Desk, hub: FakeExchange) -> None:
 
 
 def test_a_month_that_is_none_is_refused(desk: Desk) -> None:
-    refused = desk.one(RECIPIENT, "figures", "--month", "March", exit_code=3)
+    refused = desk.one(RECIPIENT, "figures", "--month", "March", exit_code=2)
     assert refused["error"]["field"] == "month"
