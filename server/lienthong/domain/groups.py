@@ -23,6 +23,8 @@ from lienthong.errors import Code, Refusal
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _MARK = "@"
 MOST_MEMBERS = 20_000  #: of one list
+MOST_GROUPS = 200  #: of them groups: each may cost a walk through the whole directory
+DEEPEST = 20  #: lists within lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,7 @@ class Groups:
 
     def resolve(self, expression: str) -> list[Agency]:
         """The agencies, each once, by code. ARGUMENT_INVALID for what cannot be read, NOT_FOUND for unknown names."""
-        found = {agency.code: agency for agency in self._resolve(expression, frozenset())}
+        found = {agency.code: agency for agency in self._resolve(expression, (), set())}
         members = [agency for _, agency in sorted(found.items()) if self._takes_part(agency)]
         if not members:
             raise Refusal(Code.NOT_FOUND, field="expression", detail=f"{expression} names no agency today")
@@ -48,14 +50,17 @@ class Groups:
             and agency.code != self.asking
         )
 
-    def _resolve(self, expression: str, inside: frozenset[str]) -> Iterator[Agency]:
+    def _resolve(self, expression: str, inside: tuple[str, ...], done: set[str]) -> Iterator[Agency]:
+        """`inside`: the lists it stands in. A group in `done` was told already: lists that share others stay cheap."""
         text = expression.strip()
         if not text.startswith(_MARK):
             yield self._agency(text)
             return
         kind, *arguments = text[1:].split(":")
+        if text in done:
+            return
         if not arguments:
-            yield from self._list(kind, inside)
+            yield from self._list(kind, inside, done)
         elif kind == "tier" and len(arguments) <= 2:
             top = arguments[1] if len(arguments) == 2 else self._own_root()
             yield from self._of_tier(arguments[0], top)
@@ -63,6 +68,7 @@ class Groups:
             yield from self._under(kind, arguments[0])
         else:
             raise _unreadable(text)
+        done.add(text)
 
     def _under(self, kind: str, top: str) -> Iterable[Agency]:
         if kind == "below":
@@ -84,14 +90,17 @@ class Groups:
         above = self._agency(top)
         return [agency for agency in (above, *self.directory.below(above.code)) if agency.tier == tier]
 
-    def _list(self, name: str, inside: frozenset[str]) -> Iterator[Agency]:
+    def _list(self, name: str, inside: tuple[str, ...], done: set[str]) -> Iterator[Agency]:
         if name not in self.lists:
             raise Refusal(Code.NOT_FOUND, field="expression", detail=f"no list is called {name}")
         if name in inside:
             raise Refusal(Code.ARGUMENT_INVALID, field="expression", detail=f"{name} contains itself")
+        if len(inside) >= DEEPEST:
+            detail = f"{inside[0]}: lists within lists, more than {DEEPEST} deep"
+            raise Refusal(Code.ARGUMENT_INVALID, field="expression", detail=detail)
         for member in self.lists[name]:
             if member.startswith(_MARK) or self.directory.find(member) is not None:
-                yield from self._resolve(member, inside | {name})
+                yield from self._resolve(member, (*inside, name), done)
 
     def _those(self, wanted: Callable[[Agency], bool]) -> list[Agency]:
         return [agency for agency in self.directory if wanted(agency)]
@@ -146,6 +155,8 @@ def check_list(name: str, members: Iterable[str], directory: Directory) -> tuple
         kept[text] = None
     if not 0 < len(kept) <= MOST_MEMBERS:
         raise Refusal(Code.ARGUMENT_INVALID, field="members", detail=f"1 to {MOST_MEMBERS} of them")
+    if sum(map(is_group, kept)) > MOST_GROUPS:
+        raise Refusal(Code.ARGUMENT_INVALID, field="members", detail=f"at most {MOST_GROUPS} groups")
     return tuple(kept)
 
 

@@ -77,3 +77,42 @@ def test_a_list_is_kept_in_canonical_codes() -> None:
     for name, members in (("Lụt", ["H48"]), ("lut", []), ("lut", ["H99"]), ("lut", ["@"])):
         with pytest.raises(Refusal):
             check_list(name, members, DIRECTORY)
+
+
+def test_lists_that_share_lists_are_not_walked_again_and_again() -> None:
+    """Fifteen pairs of lists, each list naming both of the next pair: 2^14 ways through them."""
+    lists = {}
+    for n in range(15):
+        if n == 14:
+            lists |= {f"a{n}": ("H48.11",), f"b{n}": ("H48.31",)}
+        else:
+            both = (f"@a{n + 1}", f"@b{n + 1}")
+            lists |= {f"a{n}": both, f"b{n}": both}
+    groups = Groups(directory=DIRECTORY, asking=None, lists=_Counted(lists))
+    assert [agency.code for agency in groups.resolve("@a0")] == ["H48.11", "H48.31"]
+    assert groups.lists.taken < 100  # type: ignore[attr-defined]
+
+
+class _Counted(dict[str, tuple[str, ...]]):
+    """Lists that count how often one is opened, and stop a walk without end."""
+
+    taken = 0
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        self.taken += 1
+        assert self.taken < 10_000
+        return super().__getitem__(name)
+
+
+def test_lists_within_lists_end_somewhere() -> None:
+    lists = {f"l{n}": (f"@l{n + 1}",) for n in range(1_000)} | {"l1000": ("H48",)}
+    with pytest.raises(Refusal) as refused:
+        Groups(directory=DIRECTORY, asking=None, lists=lists).resolve("@l0")
+    assert refused.value.code is Code.ARGUMENT_INVALID
+    assert "deep" in str(refused.value)
+
+
+def test_a_list_of_ever_so_many_groups_is_refused() -> None:
+    with pytest.raises(Refusal) as refused:
+        check_list("nhieu", [f"@below:H48.{n}" for n in range(201)], DIRECTORY)
+    assert refused.value.field == "members"
