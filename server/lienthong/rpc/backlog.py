@@ -103,6 +103,9 @@ class Backlog:
             await held.aclose()
             self._refused = first.tag
             return self._answer(first.tag, refusal)
+        except BaseException:  # the client left: its memory goes back now, not when the collector comes
+            await held.aclose()
+            raise
         return self._decide(first.tag, sender, data, held)
 
     async def _begin(self, first: pb.SubmitManyRequest, held: AsyncExitStack) -> tuple[Caller, Upload]:

@@ -2,7 +2,7 @@
 
 grpcio's own defaults leave the number of calls, header sizes, idle connections and decompression unbounded.
 What the core cannot bound (silent uploads, stalled readers, memory of all uploads together) is held by
-`interceptors.py`, `quota.py` and `exchange.py` with the same numbers.
+`pipeline.py`, `quota.py` and `uploads.py` with the same numbers.
 """
 
 from __future__ import annotations

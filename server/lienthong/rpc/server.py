@@ -67,7 +67,7 @@ class TlsFiles:
 
 
 class RpcServer:
-    """ExchangeService, DirectoryService, AdminService, health and reflection on one port."""
+    """Every service that `access.py` names, on one port."""
 
     def __init__(
         self,
