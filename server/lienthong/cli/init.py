@@ -6,6 +6,7 @@ Settings, database, directory, keys and their bindings, in this order. What is t
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 SAMPLE = Path(__file__).parents[3] / "directory" / "quang-ngai.yaml"
 ACTOR = "operator:lienthong init"
+LOOPBACK = "127.0.0.1"
 
 HEADER = """\
 # Settings of this installation; every key is described in docs/operations.md.
@@ -79,17 +81,23 @@ def write_settings(state: StateFolder, wishes: Wishes) -> None:
     write(state.settings, (HEADER + tomli_w.dumps(content)).encode(), private=secret)
 
 
-def set_address(state: StateFolder, *, address: str, metrics: str) -> None:
-    """Move the hub to other ports: in the settings, and in every profile that names the hub's address."""
-    text = state.settings.read_text("utf-8")
-    text = _replaced(text, "metrics_listen", metrics)
-    write(state.settings, _replaced(text, "listen", _listen(address)).encode())
+def set_ports(state: StateFolder, *, hub: int, metrics: int) -> None:
+    """Move the hub to other ports, in the settings and in every profile. Hosts stay as they are written there."""
+    _rewrite(state.settings, listen=hub, metrics_listen=metrics)
     for profile in (state.operator_profile, *state.agencies.glob("*/profile.toml")):
         if profile.exists() and not profile.parent.is_symlink():
-            old = profile.read_text("utf-8")
-            new = _replaced(old, "address", address)
-            if new != old:
-                write(profile, new.encode(), private=True)
+            _rewrite(profile, address=hub)
+
+
+def _rewrite(file: Path, **ports: int) -> None:
+    old = new = file.read_text("utf-8")
+    for key, port in ports.items():
+        new = _with_port(new, key, port)
+    if new != old:
+        private = (
+            not stat.S_IMODE(file.stat().st_mode) & 0o077
+        )  # it may hold passwords: nobody new may read it
+        write(file, new.encode(), private=private)
 
 
 async def initialise(
@@ -114,6 +122,10 @@ async def initialise(
             agency_keys=wishes.agency_keys.value,
             hosts=[wishes.address.rpartition(":")[0].strip("[]")],
         )
+        for name in provision.away:
+            warn(
+                f"the key of {name}-ca.pem is not in {state.authority}: its certificates and lists come from there"
+            )
         bound = [provision.infrastructure(loaded.hub.name)]
         bound += provision.agencies(directory, _progress(stopped))
         await _bind(store, bound, at)
@@ -190,10 +202,20 @@ def _listen(address: str) -> str:
     return address if host in ("127.0.0.1", "localhost", "[::1]") else f"0.0.0.0:{port}"
 
 
-def _replaced(text: str, key: str, value: str) -> str:
-    """The TOML text with `key = "…"`, which stands there once, set to `value`; comments and the rest stay."""
-    pattern = re.compile(rf'^(\s*{key}\s*=\s*)"[^"\n]*"', re.MULTILINE)
-    return pattern.sub(lambda found: f'{found.group(1)}"{value}"', text, count=1)
+def _with_port(text: str, key: str, port: int) -> str:
+    """The TOML text with the port of `key` under [hub] set; its host, comments and the rest stay."""
+    lines, section, head = text.splitlines(keepends=True), "", None
+    for place, line in enumerate(lines):
+        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            section = header[1].strip()
+            head = place if section == "hub" else head
+        elif section == "hub" and (found := re.match(rf"(\s*{key}\s*=\s*)([\"'])([^\"'\n]*)\2", line)):
+            host = found[3].rpartition(":")[0] or LOOPBACK
+            lines[place] = f'{found[1]}"{host}:{port}"{line[found.end() :]}'
+            return "".join(lines)
+    if head is not None:
+        lines.insert(head + 1, f'{key} = "{LOOPBACK}:{port}"\n')
+    return "".join(lines)
 
 
 def register(app: typer.Typer) -> None:

@@ -22,6 +22,7 @@ from cryptography import x509
 from lienthong.cli.state import StateFolder
 from lienthong.domain.agency import Agency
 from lienthong.domain.directory_file import check_code
+from lienthong.errors import Code, Refusal
 from lienthong.signing.authority import Authority, KeyType, Use
 
 AGENCY, INFRASTRUCTURE, TRANSPORT = "agency", "infrastructure", "transport"
@@ -64,7 +65,10 @@ class Provision:
         self._address = address
         self._agency_keys = agency_keys
         self._hosts = tuple(dict.fromkeys(("localhost", "127.0.0.1", "::1", *hosts)))
-        self._authorities = {name: self._authority(name) for name in AUTHORITIES}
+        self.away = [
+            name for name in AUTHORITIES if self._is_away(name)
+        ]  #: authorities whose keys are elsewhere
+        self._authorities = {name: self._authority(name) for name in AUTHORITIES if name not in self.away}
 
     def infrastructure(self, hub_name: str) -> Bound:
         """The hub's keys, the operator's profile, and current revocation lists."""
@@ -97,8 +101,13 @@ class Provision:
         return [bound for agency in wanted for bound in self._bound(agency)]
 
     def refresh_lists(self) -> None:
-        """Issue the revocation lists that are missing or older than a day; what was revoked stays revoked."""
+        """Issue the revocation lists that are missing or older than a day; what was revoked stays revoked.
+
+        The list of an authority whose key is elsewhere is left alone: whoever has the key renews it.
+        """
         for name in (AGENCY, INFRASTRUCTURE):
+            if name in self.away:
+                continue
             path = self._state.trust / f"{name}-ca.crl.pem"
             old = x509.load_pem_x509_crl(path.read_bytes()) if path.exists() else None
             if old is None or self._at - old.last_update_utc > CRL_FRESH:
@@ -108,6 +117,21 @@ class Provision:
                     path,
                     self._authorities[name].crl(at=self._at, days=CRL_DAYS, revoked=revoked, number=number),
                 )
+
+    def _is_away(self, name: str) -> bool:
+        """Its certificate is trusted here and its key is not here: another key in its place would vouch for nobody."""
+        file = f"{name}-ca.pem"
+        return (self._state.trust / file).exists() and not (self._state.authority / file).exists()
+
+    def _vouching(self, name: str) -> Authority:
+        """Raises `Refusal` where the key is elsewhere."""
+        if name in self.away:
+            detail = (
+                f"{self._state.authority / name}-ca.pem is not here, so it issues nothing: put it back, or bind "
+                "certificates of your own with `lienthong certificates bind`"
+            )
+            raise Refusal(Code.ARGUMENT_INVALID, field="authority", detail=detail)
+        return self._authorities[name]
 
     def _authority(self, name: str) -> Authority:
         path = self._state.authority / f"{name}-ca.pem"
@@ -125,13 +149,13 @@ class Provision:
     def _hub(self, name: str) -> None:
         folder = self._state.hub
         if not (folder / "signing.pem").exists():
-            issued = self._authorities[INFRASTRUCTURE].issue(
+            issued = self._vouching(INFRASTRUCTURE).issue(
                 f"hub {name}", at=self._at, days=LEAF_DAYS, uris=[f"urn:lienthong:hub:{name}"]
             )
             write(folder / "signing.pem", issued.signing_key.to_pem(), private=True)
         if not (folder / "tls.pem").exists():
             ips = [host for host in self._hosts if _is_ip(host)]
-            issued = self._authorities[TRANSPORT].issue(
+            issued = self._vouching(TRANSPORT).issue(
                 f"hub {name}",
                 at=self._at,
                 days=LEAF_DAYS,
@@ -155,9 +179,7 @@ class Provision:
         return Bound((folder / "tls.pem").read_bytes(), "", "transport", "operator")
 
     def _connection(self, folder: Path, name: str, *, uris: Iterable[str]) -> None:
-        issued = self._authorities[TRANSPORT].issue(
-            name, at=self._at, days=LEAF_DAYS, use=Use.CLIENT, uris=uris
-        )
+        issued = self._vouching(TRANSPORT).issue(name, at=self._at, days=LEAF_DAYS, use=Use.CLIENT, uris=uris)
         write(folder / "tls.key", issued.signing_key.key_pem(), private=True)
         write(folder / "tls.pem", issued.signing_key.certificate_pem())
 
@@ -169,7 +191,7 @@ class Provision:
 
     def _agency(self, agency: Agency) -> None:
         if not self._node_key(agency).exists():
-            node = self._authorities[INFRASTRUCTURE].issue(
+            node = self._vouching(INFRASTRUCTURE).issue(
                 f"node {agency.code}", at=self._at, days=LEAF_DAYS, uris=[f"urn:lienthong:node:{agency.code}"]
             )
             write(self._node_key(agency), node.signing_key.to_pem(), private=True)
@@ -182,7 +204,7 @@ class Provision:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
         identity = f"urn:lienthong:agency:{agency.code}"
-        signing = self._authorities[AGENCY].issue(
+        signing = self._vouching(AGENCY).issue(
             agency.name,
             at=self._at,
             days=LEAF_DAYS,

@@ -12,7 +12,7 @@ import signal
 import ssl
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,12 +21,14 @@ import typer
 
 from lienthong import settings, telemetry
 from lienthong.cli.init import (
+    LOOPBACK,
     AgencyKeys,
     AgencyKeysOption,
     Stopped,
     Wishes,
     initialise,
-    set_address,
+    known_address,
+    set_ports,
     write_settings,
 )
 from lienthong.cli.operator import EXIT_USAGE, StateOption, asked_of, flattened, warn
@@ -39,7 +41,6 @@ from lienthong.settings import Settings
 if TYPE_CHECKING:
     from lienthong.broker.private_node import PrivateNode
 
-LOOPBACK = "127.0.0.1"
 GRPC_PORT = 50051
 CONSOLE_PORT = 8080
 LISTS_EVERY = 3600.0  # seconds between looks whether revocation lists have to be issued again
@@ -127,6 +128,9 @@ async def _guarded(plan: Plan) -> int:
         loop.add_signal_handler(number, stop.set)
     supervisor = Supervisor(plan.state.run, warn)
     try:
+        plan.state.root.mkdir(
+            parents=True, exist_ok=True, mode=0o700
+        )  # documents and keys: for their owner alone
         supervisor.acquire()
         await _until(stop, Machine(plan, supervisor, stop))
     except AlreadyRunning as error:
@@ -175,8 +179,7 @@ class Machine:
 
     async def run(self) -> None:
         """Everything of the module's docstring; returns only by an exception."""
-        address, console = self._choose_ports()
-        loaded, wishes = self._settle(address, console)
+        loaded, wishes = self._settle(*self._choose_ports())
         async with asyncio.TaskGroup() as group:
             broker = group.create_task(self._broker(loaded))  # it takes as long as making the keys
             # in a thread: making keys for a province takes some seconds, and Ctrl-C should still be heard
@@ -186,11 +189,11 @@ class Machine:
                 group.create_task(self._watch_broker(self._node))
             self._start_children(environment, self._plan.hubs or loaded.hub.processes)
             await self._supervisor.ready()
-            await self._check_hub(address)
+            await self._check_hub(_reached(loaded.hub.listen))
             remember(self._state)
-            self._say_ready(address, console)
+            self._say_ready(wishes.address, _reached(loaded.hub.metrics_listen))
             group.create_task(self._supervisor.watch())
-            group.create_task(self._keep_lists(address))
+            group.create_task(self._keep_lists(wishes.address))
 
     async def stop(self) -> None:
         """Stop the children, then the broker."""
@@ -198,8 +201,8 @@ class Machine:
         if self._node is not None:
             await self._node.stop()
 
-    def _choose_ports(self) -> tuple[str, str]:
-        """Addresses of hub and operations page: as asked, else as last time, else the usual ones where free."""
+    def _choose_ports(self) -> tuple[int, int]:
+        """Ports of hub and operations page: as asked, else as last time, else the usual ones where free."""
         hub = console = None
         if self._state.settings.exists():
             known = settings.load(self._state.settings).hub
@@ -207,18 +210,19 @@ class Machine:
             console = int(known.metrics_listen.rpartition(":")[2]) if known.metrics_listen else None
         hub_port = _port(self._plan.grpc_port, hub, GRPC_PORT, "--grpc-port")
         console_port = _port(self._plan.console_port, console, CONSOLE_PORT, "--console-port", hub_port)
-        return f"{LOOPBACK}:{hub_port}", f"{LOOPBACK}:{console_port}"
+        return hub_port, console_port
 
-    def _settle(self, address: str, console: str) -> tuple[Settings, Wishes]:
-        """Write or correct lienthong.toml and read it."""
+    def _settle(self, hub_port: int, console_port: int) -> tuple[Settings, Wishes]:
+        """Write lienthong.toml or correct its ports, and read it."""
         wishes = Wishes(
             directory=self._plan.directory,
             agency_keys=self._plan.agency_keys,
-            address=address,
-            metrics=console,
+            address=f"{LOOPBACK}:{hub_port}",
+            metrics=f"{LOOPBACK}:{console_port}",
         )
         if self._state.settings.exists():
-            set_address(self._state, address=address, metrics=console)
+            set_ports(self._state, hub=hub_port, metrics=console_port)
+            wishes = replace(wishes, address=known_address(self._state))
         else:
             warn(f"preparing {self._state.root}")
             write_settings(self._state, wishes)
@@ -282,7 +286,9 @@ class Machine:
         host, _, port = address.rpartition(":")
         try:
             async with asyncio.timeout(HEALTH_SECONDS):
-                reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
+                reader, writer = await asyncio.open_connection(
+                    host.strip("[]"), int(port), ssl=context, server_hostname="localhost"
+                )
                 await reader.readexactly(
                     9
                 )  # its SETTINGS frame: only a client whose certificate is good gets it
@@ -300,10 +306,22 @@ class Machine:
         """Issue the development authorities' revocation lists again before they run out."""
         while True:
             await asyncio.sleep(LISTS_EVERY)
-            provision = Provision(
-                self._state, at=datetime.now(UTC), address=address, agency_keys=self._plan.agency_keys.value
-            )
-            provision.refresh_lists()
+            try:
+                provision = Provision(
+                    self._state,
+                    at=datetime.now(UTC),
+                    address=address,
+                    agency_keys=self._plan.agency_keys.value,
+                )
+                provision.refresh_lists()
+            except OSError as error:  # a full disk: the lists of yesterday hold for weeks
+                warn(f"revocation lists were not issued again: {error}")
+
+
+def _reached(listen: str) -> str:
+    """Where a program on this machine reaches what listens there."""
+    host, _, port = listen.rpartition(":")
+    return f"{LOOPBACK}:{port}" if host in ("0.0.0.0", "[::]", "*") else listen  # noqa: S104 - compared, not bound
 
 
 def _port(asked: int | None, known: int | None, usual: int, option: str, *taken: int) -> int:

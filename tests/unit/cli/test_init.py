@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from cryptography import x509
 
 from lienthong import settings
-from lienthong.cli.init import AgencyKeys, Stopped, Wishes, initialise, known_address, set_address
+from lienthong.cli.init import AgencyKeys, Stopped, Wishes, initialise, known_address, set_ports
 from lienthong.cli.provision import CRL_DAYS, Provision
 from lienthong.cli.state import StateFolder
 from lienthong.domain.agency import Agency
@@ -179,12 +181,52 @@ async def test_other_ports_reach_settings_and_profiles(state: StateFolder, tmp_p
     await initialise(state, wishes(tmp_path, PROVINCE))
     text = state.settings.read_text("utf-8").replace("[store]", "# a note of mine\n[store]")
     state.settings.write_text(text, "utf-8")
-    set_address(state, address="127.0.0.1:6001", metrics="127.0.0.1:6002")
+    set_ports(state, hub=6001, metrics=6002)
     loaded = settings.load(state.settings)
     assert (loaded.hub.listen, loaded.hub.metrics_listen) == ("127.0.0.1:6001", "127.0.0.1:6002")
     assert "# a note of mine" in state.settings.read_text("utf-8")
     for profile in (state.operator_profile, state.agency_profile("H48")):
         assert tomllib.loads(profile.read_text("utf-8"))["hub"]["address"] == "127.0.0.1:6001"
+
+
+async def test_other_ports_leave_hosts_and_other_sections_alone(state: StateFolder, tmp_path: Path) -> None:
+    """The settings are the operator's to edit: a hub that other machines reach stays one."""
+    asked = wishes(tmp_path, PROVINCE)
+    await initialise(state, replace(asked, address="hub.tinh.example:50051", metrics=""))
+    text = state.settings.read_text("utf-8")
+    relay = "[relay]\nmetrics_listen = '127.0.0.1:9000'  # mine\n"
+    state.settings.write_text(relay + text.replace('metrics_listen = ""\n', ""), "utf-8")
+    set_ports(state, hub=6001, metrics=6002)
+    loaded = settings.load(state.settings)
+    assert (loaded.hub.listen, loaded.hub.metrics_listen) == ("0.0.0.0:6001", "127.0.0.1:6002")
+    assert loaded.relay.metrics_listen == "127.0.0.1:9000"
+    assert known_address(state) == "hub.tinh.example:6001"
+
+
+async def test_settings_with_a_password_stay_private_when_ports_move(
+    state: StateFolder, tmp_path: Path
+) -> None:
+    asked = replace(wishes(tmp_path, PROVINCE), broker_urls=["amqps://u:p@mq1"])
+    await initialise(state, asked)
+    set_ports(state, hub=6001, metrics=6002)
+    assert stat.S_IMODE(state.settings.stat().st_mode) == 0o600
+
+
+async def test_an_authority_whose_key_was_moved_away_is_never_made_anew(
+    state: StateFolder, tmp_path: Path
+) -> None:
+    """Another key under the trusted name would issue lists and certificates that nothing here believes."""
+    asked = wishes(tmp_path, PROVINCE)
+    await initialise(state, asked)
+    shutil.move(state.authority, tmp_path / "safe")
+    before = snapshot(state)
+    month = datetime.now(UTC) + timedelta(days=29)
+    Provision(state, at=month, address="a:1", agency_keys="p256").refresh_lists()
+    await initialise(state, asked)  # nothing is missing, so nothing has to be issued
+    assert snapshot(state) == before
+    with pytest.raises(Refusal, match="authority"):
+        await initialise(state, wishes(tmp_path, PROVINCE, COMMUNE))
+    assert not (state.nodes / "H48.05.pem").exists()
 
 
 async def test_a_separate_deployment_is_prepared_with_its_own_urls(
