@@ -50,19 +50,24 @@ soak: packages ## long chaos, soak and fuzz runs (SOAK_MINUTES, SOAK_DOCUMENTS, 
 bench-quick: packages ## a look at performance within a minute; fails when a ratio broke bench/thresholds.toml
 	@$(BENCH) quick
 
-bench: bench-accept bench-hops bench-latency bench-fanout bench-growth bench-memory bench-memory-files bench-scale ## every benchmark
+bench: packages ## every benchmark, some 30 minutes, and one table of all goals
+	@$(BENCH) all
 
 BENCHES := bench-accept bench-hops bench-latency bench-fanout bench-growth bench-memory bench-memory-files bench-scale
-.PHONY: bench bench-quick $(BENCHES)
+.PHONY: bench bench-quick bench-growth-postgresql bench-profile $(BENCHES)
 $(BENCHES): packages
 	@$(BENCH) $(@:bench-%=%)
 bench-accept: ## documents per second into the hub
-bench-hops: ## documents per second through four tiers, against a bare pipeline
+bench-hops: ## documents per second through four tiers, one relay and two, against bare pipelines
 bench-latency: ## time on the way when there is room
 bench-fanout: ## one directive to 200 offices against 200 documents
 bench-growth: ## a store with a million documents against an empty one
+bench-growth-postgresql: packages ## the same on PostgreSQL
+	@$(BENCH) growth --postgresql
 bench-memory: ## memory of hub and relay at full load
 bench-memory-files: ## memory of packages near the limit, and of a file of 1 GiB beside its package
+bench-profile: packages ## where the time goes, drawn anew into docs/images/performance
+	@$(BENCH) profile docs/images/performance
 bench-scale: ## a thousand nodes that start and idle; 125,000 agencies imported and searched
 
 proto: setup ## generate the Python stubs from proto/

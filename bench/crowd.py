@@ -1,7 +1,8 @@
 """Many senders in processes of their own, so that the hub is measured and not the sender's Python.
 
-What they send is serialised before the clock starts, their connections are open; after `go` they do nothing but send
-and take answers. Their processor time is counted and told, because they share the machine with the hub.
+What they send is serialised and their connections are opened before the clock starts; after `go` they do nothing but
+send and take answers. Connections are new for each round: the kernel deals them out to hubs that share a port, and no
+round's deal is the next one's. Their processor time is counted and told, because they share the machine with the hub.
 
     async with Crowd(state, Way.MANY) as crowd:
         await crowd.prepare(documents, at_once=32)
@@ -12,14 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import grpc
 
@@ -31,8 +32,11 @@ from lienthong_client.profile import Profile
 from lienthong_client.transfer import CHUNK
 
 PROCESSES = 2
-CONNECTIONS = 4  #: of each process: hubs that share a port share out connections
+CONNECTIONS = (
+    16  #: of each process, as hundreds of agencies have: few would leave one hub with most of the work
+)
 SERVICE = "/lienthong.api.v1.ExchangeService"
+T = TypeVar("T")
 
 
 class Way(StrEnum):
@@ -55,7 +59,7 @@ class Crowd:
 
     def __init__(self, state: Path, way: Way, *, processes: int = PROCESSES) -> None:
         self._state = state
-        self._way = way
+        self.way = way
         self._pools = [
             ProcessPoolExecutor(1, mp_context=get_context("spawn")) for _ in range(processes)
         ]  # one each: what was prepared must meet its go
@@ -73,7 +77,7 @@ class Crowd:
 
     async def prepare(self, documents: Sequence[Signed], *, at_once: int) -> None:
         """Give every process its share."""
-        parts = len(self._pools)
+        parts = min(len(self._pools), at_once)
         self._places = [range(part, len(documents), parts) for part in range(parts)]
         loop = asyncio.get_running_loop()
         await asyncio.gather(
@@ -82,18 +86,19 @@ class Crowd:
                     pool,
                     _prepare,
                     self._state,
-                    self._way,
+                    self.way,
                     {place: documents[place] for place in places},
-                    max(1, at_once // parts),
+                    at_once // parts,
                 )
-                for pool, places in zip(self._pools, self._places, strict=True)
+                for pool, places in zip(self._pools, self._places, strict=False)
             )
         )
 
     async def go(self) -> list[Answer]:
         """Send everything; the answers in the documents' order. Raises when one was refused."""
         loop = asyncio.get_running_loop()
-        shares = await asyncio.gather(*(loop.run_in_executor(pool, _go) for pool in self._pools))
+        working = self._pools[: len(self._places)]
+        shares = await asyncio.gather(*(loop.run_in_executor(pool, _go) for pool in working))
         self.used = sum(share.used for share in shares)
         found = {place: answer for share in shares for place, answer in share.answers.items()}
         return [found[place] for place in range(len(found))]
@@ -104,25 +109,37 @@ class Crowd:
 
 @dataclass(slots=True, kw_only=True)
 class _Work:
-    state: Path
     way: Way
-    sender: str
     requests: dict[int, list[bytes]]  #: serialised messages of each document
-    at_once: int
+    channels: list[grpc.aio.Channel]  #: connected
+    at_once: int  #: on each channel
 
 
+_loop: asyncio.AbstractEventLoop | None = None
 _work: _Work | None = None
 
 
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """On the process's one event loop: connections live from `_prepare` to `_go`."""
+    global _loop
+    if _loop is None:
+        _loop = asyncio.new_event_loop()
+    return _loop.run_until_complete(work)
+
+
 def _prepare(state: Path, way: Way, documents: dict[int, Signed], at_once: int) -> None:
+    requests = {place: _messages(way, place, document) for place, document in documents.items()}
+    sender = next(iter(documents.values())).sender
+    number = min(CONNECTIONS, at_once)
+    channels = _run(_connect(Profile.load(state / "agencies" / sender / "profile.toml"), number))
     global _work
-    _work = _Work(
-        state=state,
-        way=way,
-        sender=next(iter(documents.values())).sender,
-        requests={place: _messages(way, place, document) for place, document in documents.items()},
-        at_once=at_once,
-    )
+    _work = _Work(way=way, requests=requests, channels=channels, at_once=at_once // number)
+
+
+async def _connect(profile: Profile, number: int) -> list[grpc.aio.Channel]:
+    channels = [secure_channel(profile) for _ in range(number)]
+    await asyncio.gather(*(channel.channel_ready() for channel in channels))
+    return channels
 
 
 def _messages(way: Way, place: int, document: Signed) -> list[bytes]:
@@ -140,31 +157,23 @@ def _messages(way: Way, place: int, document: Signed) -> list[bytes]:
 
 def _go() -> _Sent:
     assert _work is not None
-    return asyncio.run(_send(_work))
+    return _run(_send(_work))
 
 
 async def _send(work: _Work) -> _Sent:
-    profile = Profile.load(work.state / "agencies" / work.sender / "profile.toml")
-    number = min(CONNECTIONS, work.at_once)
-    channels = [secure_channel(profile) for _ in range(number)]
+    places, number = list(work.requests), len(work.channels)
+    send = _unary if work.way is Way.UNARY else _many
     try:
-        await asyncio.gather(*(channel.channel_ready() for channel in channels))
-        places = list(work.requests)
-        send = _unary if work.way is Way.UNARY else _many
         began = time.process_time()
         found = await asyncio.gather(
             *(
-                send(
-                    channel,
-                    {place: work.requests[place] for place in places[at::number]},
-                    work.at_once // number,
-                )
-                for at, channel in enumerate(channels)
+                send(channel, {place: work.requests[place] for place in places[at::number]}, work.at_once)
+                for at, channel in enumerate(work.channels)
             )
         )
         used = time.process_time() - began
     finally:
-        await asyncio.gather(*(channel.close() for channel in channels))
+        await asyncio.gather(*(channel.close() for channel in work.channels))
     return _Sent(answers={place: answer for share in found for place, answer in share.items()}, used=used)
 
 

@@ -30,7 +30,13 @@ class Measure:
     @property
     def spread(self) -> float:
         """(largest - smallest) / median: how far the rounds lie apart."""
-        return (max(self.rounds) - min(self.rounds)) / self.median if self.median else 0.0
+        return spread(self.rounds)
+
+
+def spread(rounds: Sequence[float]) -> float:
+    """(largest - smallest) / median."""
+    middle = statistics.median(rounds)
+    return (max(rounds) - min(rounds)) / middle if middle else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +48,12 @@ class Goal:
     unit: str  #: "x" for ratios
     least: float | None = None
     most: float | None = None
+    rounds: tuple[float, ...] = ()  #: the same ratio round by round, where both sides took turns
+
+    @property
+    def spread(self) -> float | None:
+        """(largest - smallest) / median of the rounds; None where there is one."""
+        return spread(self.rounds) if len(self.rounds) > 1 else None
 
     @property
     def reached(self) -> bool:
@@ -69,14 +81,16 @@ class Findings:
     def goal(
         self,
         key: str,
-        value: float,
+        value: float | None = None,
         *,
+        rounds: Sequence[float] = (),
         unit: str = "x",
         least: float | None = None,
         most: float | None = None,
     ) -> None:
-        """Keep what is held against a goal; without bounds it is only told."""
-        self.goals.append(Goal(key=key, value=value, unit=unit, least=least, most=most))
+        """Keep what is held against a goal; without bounds it is only told. Without a value: the rounds' median."""
+        of = statistics.median(rounds) if value is None else value
+        self.goals.append(Goal(key=key, value=of, unit=unit, least=least, most=most, rounds=tuple(rounds)))
 
     def median(self, name: str) -> float:
         """Of a measure that was kept."""

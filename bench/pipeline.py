@@ -101,8 +101,8 @@ class Pipeline:
                 durable=True,
                 arguments=ARGUMENTS,  # type: ignore[arg-type]
             )
-        last = await self._channel.get_queue(f"{self._prefix}{self._hops + 1}")
-        await last.consume(self._count, no_ack=False)
+        self._last = await self._channel.get_queue(f"{self._prefix}{self._hops + 1}")
+        self._tag = await self._last.consume(self._count, no_ack=False)
         await asyncio.gather(*(self._start() for _ in range(self._number)))
         return self
 
@@ -114,6 +114,7 @@ class Pipeline:
             await process.wait()
         assert self._channel is not None
         assert self._connection is not None
+        await self._last.cancel(self._tag)
         for number in range(1, self._hops + 2):
             await self._channel.queue_delete(f"{self._prefix}{number}")
         await self._connection.close()

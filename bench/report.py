@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measures import Findings, Goal
-from bench.plots import draw
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
@@ -34,16 +33,24 @@ def show(findings: Findings, console: Console) -> None:
         measures.add_row(
             measure.name, f"{measure.median:,.2f}", measure.unit, str(len(measure.rounds)), spread
         )
-    goals = Table("goal", "value", "wanted", "", title="Held against the yardsticks", title_justify="left")
-    goals.columns[1].justify = "right"
+    goals = Table(
+        "goal", "value", "spread", "wanted", "", title="Held against the yardsticks", title_justify="left"
+    )
+    for column in (1, 2):
+        goals.columns[column].justify = "right"
     for goal in findings.goals:
-        mark = "" if wanted(goal) == "" else "[green]reached[/]" if goal.reached else "[yellow]missed[/]"
-        goals.add_row(goal.key, f"{goal.value:.3g} {goal.unit}", wanted(goal), mark)
+        apart = "" if goal.spread is None else f"{goal.spread:.0%}"
+        goals.add_row(goal.key, f"{goal.value:.3g} {goal.unit}", apart, wanted(goal), verdict(goal))
     console.print(measures)
     if findings.goals:
         console.print(goals)
     for note in findings.notes:
         console.print(f"[dim]{note}[/]")
+
+
+def verdict(goal: Goal) -> str:
+    """`reached` or `missed`, in colour; empty for what is only told."""
+    return "" if wanted(goal) == "" else "[green]reached[/]" if goal.reached else "[yellow]missed[/]"
 
 
 def wanted(goal: Goal) -> str:
@@ -70,11 +77,13 @@ def save(findings: Findings, name: str) -> Path:
             each.name: {"unit": each.unit, "median": round(each.median, 4), "rounds": _short(each.rounds)}
             for each in findings.measures.values()
         },
-        "goals": [asdict(goal) | {"reached": goal.reached} for goal in findings.goals],
+        "goals": [asdict(goal) | {"reached": goal.reached, "spread": goal.spread} for goal in findings.goals],
         "notes": findings.notes,
         "samples": {name: _short(values) for name, values in findings.samples.items()},
     }
     file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    from bench.plots import draw  # not above: pygal changes how modules are found, of tests too
+
     draw(findings, file.with_suffix(""))
     return file
 

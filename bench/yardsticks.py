@@ -35,11 +35,6 @@ def rsa2048_signs(seconds: int) -> float:
     return figure if figure > 1 else 1 / figure
 
 
-def add_rsa(findings: Findings, *, seconds: int, rounds: int) -> float:
-    """Measure it into `rsa2048.sign`; the median."""
-    return findings.add("rsa2048.sign", "1/s", [rsa2048_signs(seconds) for _ in range(rounds)]).median
-
-
 def signxml_verifier(certificate: x509.Certificate) -> Callable[[bytes], None]:
     """Plain signxml: one file, one pinned certificate. Nothing of what the hub checks besides."""
     from signxml.verifier import SignatureConfiguration, XMLVerifier

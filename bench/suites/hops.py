@@ -1,13 +1,16 @@
 """How many documents per second pass the four tiers, compared with a bare pipeline of as many hops?
 
 Commune -> district -> province -> department: four nodes, four full verifications. The documents wait before the
-sleeping relay, then the clock runs from its waking until the last one is in the inbox. Rounds of Lienthong and of the
-bare pipeline alternate, so that a busy machine disturbs both.
+sleeping relays, then the clock runs from their waking until the last one is in the inbox. Machines with one relay
+process and with two, and bare pipelines of as many processes, take turns round by round, so that a busy machine
+disturbs all of them; ratios are made round by round.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 from bench import documents
 from bench.documents import KB10, Signed
@@ -19,44 +22,100 @@ from bench.pipeline import Pipeline
 HOPS = 4
 
 
-async def suite(machine: Machine, findings: Findings, *, rounds: int, number: int, size: int = KB10) -> None:
-    """`hops.lienthong` and `hops.bare` in documents per second."""
-    await machine.start_relays()
-    certificate = machine.state / "agencies" / COMMUNE / "signing.pem"
-    ours: list[float] = []
-    bare: list[float] = []
-    used: list[float] = []
-    broker: list[float] = []
-    memory = dict.fromkeys(machine.programs, 0.0)
-    before, carried = footprint(machine), 0
-    async with (
-        Senders(machine.state) as senders,
-        Pipeline(machine.node.amqp_url, certificate, hops=HOPS, processes=machine.relays) as pipeline,
-    ):
+async def suite(machines: Sequence[Machine], findings: Findings, *, rounds: int, number: int) -> None:
+    """Measures of each machine, and the goals: the first has one relay, a second one two."""
+    await measure(machines, findings, rounds=rounds, number=number)
+    first, *others = machines
+    ratios = _ratios(findings, label(first), label(first, "bare"))
+    findings.goal("hops.per-bare-pipeline", rounds=ratios, least=0.6)
+    findings.goal("hops.level-with-bare-pipeline", rounds=ratios, least=1.0)
+    for other in others:
+        findings.goal(
+            f"hops.{other.relays}-relays-per-one",
+            rounds=_ratios(findings, label(other), label(first)),
+            least=1.7,
+        )
+        findings.goal(
+            f"hops.{other.relays}-relays-per-bare-pipeline",
+            rounds=_ratios(findings, label(other), label(other, "bare")),
+        )
+
+
+def label(machine: Machine, side: str = "lienthong") -> str:
+    """`hops.lienthong`, `hops.bare`; with several relays `hops.lienthong.2-relays`."""
+    return f"hops.{side}" + (f".{machine.relays}-relays" if machine.relays > 1 else "")
+
+
+def _ratios(findings: Findings, ours: str, theirs: str) -> list[float]:
+    both = zip(findings.measures[ours].rounds, findings.measures[theirs].rounds, strict=True)
+    return [one / other for one, other in both]
+
+
+async def measure(machines: Sequence[Machine], findings: Findings, *, rounds: int, number: int) -> None:
+    """Documents per second of each machine and of the bare pipeline with as many processes."""
+    sides = [_Side(machine) for machine in machines]
+    async with AsyncExitStack() as stack:
+        for side in sides:
+            await stack.enter_async_context(side)
         for turn in range(rounds + 1):
-            count = number if turn else max(10, number // 4)  # the first is the warm-up
-            made = documents.make(machine.state, COMMUNE, [DEPARTMENT], size=size, number=count)
-            with Watcher(machine.pids()) as seen:
-                rate = await _lienthong(machine, senders, made)
-            carried += count
-            bare_rate = await _bare(pipeline, made)
-            if turn:
-                ours.append(rate)
-                bare.append(bare_rate)
-                spent = sum(seconds for name, seconds in seen.used.items() if name.startswith("relay"))
-                used.append(spent / count / HOPS * 1000)
-                broker.append(seen.used["broker"] / count / HOPS * 1000)
-            memory = {name: max(memory[name], seen.peak[name]) for name in memory}
-    findings.add("hops.lienthong", "documents/s", ours)
-    findings.add("hops.bare", "documents/s", bare)
-    findings.add("hops.relay-time", "ms/hop", used)
-    findings.add("hops.broker-time", "ms/hop", broker)
-    for name, first, last in zip(("store", "blob"), before, footprint(machine), strict=True):
-        findings.add(f"hops.{name}-bytes", "bytes/document", [(last - first) / carried])
-    for name, peak in memory.items():
-        findings.add(f"hops.{name}-memory", "MiB", [peak])
-    ratio = findings.median("hops.lienthong") / findings.median("hops.bare")
-    findings.goal("hops.per-bare-pipeline", ratio, least=0.6)
+            for side in sides:
+                await side.turn(number if turn else max(10, number // 4), counts=turn > 0)
+    for side in sides:
+        side.tell(findings)
+
+
+class _Side(AsyncExitStack):
+    """One machine, and the bare pipeline beside it."""
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__()
+        self._machine = machine
+        self._figures: dict[tuple[str, str], list[float]] = {}
+        self._memory: dict[str, float] = {}
+        self._carried = 0
+
+    async def __aenter__(self) -> _Side:
+        await super().__aenter__()
+        machine = self._machine
+        await machine.start_relays()
+        self._memory = dict.fromkeys(machine.programs, 0.0)
+        self._before = footprint(machine)
+        self._senders = await self.enter_async_context(Senders(machine.state))
+        certificate = machine.state / "agencies" / COMMUNE / "signing.pem"
+        pipeline = Pipeline(machine.node.amqp_url, certificate, hops=HOPS, processes=machine.relays)
+        self._pipeline = await self.enter_async_context(pipeline)
+        return self
+
+    async def turn(self, number: int, *, counts: bool) -> None:
+        """A round of ours and one of theirs, with the same documents; a warm-up does not count."""
+        machine = self._machine
+        made = documents.make(machine.state, COMMUNE, [DEPARTMENT], size=KB10, number=number)
+        with Watcher(machine.pids(), every=0.5) as seen:
+            ours = await _lienthong(machine, self._senders, made)
+        self._carried += number
+        theirs = await _bare(self._pipeline, made)
+        self._memory = {name: max(most, seen.peak[name]) for name, most in self._memory.items()}
+        if not counts:
+            return
+        relays = sum(seconds for name, seconds in seen.used.items() if name.startswith("relay"))
+        for key, unit, value in (
+            (label(machine), "documents/s", ours),
+            (label(machine, "bare"), "documents/s", theirs),
+            (label(machine, "relay-time"), "ms/hop", relays / number / HOPS * 1000),
+            (label(machine, "broker-time"), "ms/hop", seen.used["broker"] / number / HOPS * 1000),
+        ):
+            self._figures.setdefault((key, unit), []).append(value)
+
+    def tell(self, findings: Findings) -> None:
+        """Everything measured."""
+        for (key, unit), rounds in self._figures.items():
+            findings.add(key, unit, rounds)
+        for part, first, last in zip(("store", "blob"), self._before, footprint(self._machine), strict=True):
+            findings.add(
+                label(self._machine, f"{part}-bytes"), "bytes/document", [(last - first) / self._carried]
+            )
+        for program, peak in self._memory.items():
+            findings.add(label(self._machine, f"{program}-memory"), "MiB", [peak])
 
 
 def footprint(machine: Machine) -> tuple[int, int]:
