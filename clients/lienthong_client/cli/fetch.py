@@ -12,7 +12,7 @@ from lienthong.domain.document import Document
 from lienthong.signing.pdf import PdfReport
 from lienthong_client.cli import shapes
 from lienthong_client.cli.arguments import FILLED
-from lienthong_client.cli.output import Output, holder_of, local_time, styled
+from lienthong_client.cli.output import Output, clean, holder_of, local_time, styled
 from lienthong_client.cli.pdfs import shape
 from lienthong_client.cli.pdfs import tell as tell_pdfs
 from lienthong_client.cli.session import session_of
@@ -110,4 +110,4 @@ def tell_proof(proof: Proof, output: Output) -> None:
 
 def passed(output: Output, text: str) -> None:
     """A line with a tick."""
-    output.show(styled("  ✓ ", "PASSED").append(text, style="default not bold"))
+    output.show(styled("  ✓ ", "PASSED").append(clean(text), style="default not bold"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -21,6 +20,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 from rich.text import Text
 
+from lienthong.domain.plain_text import clean as clean
 from lienthong_client.cli.words import Words
 
 VIETNAM = timezone(timedelta(hours=7))
@@ -41,18 +41,6 @@ STYLES = {
     "QUARANTINED": "bold red",
     "DEAD": "bold red",
 }
-
-
-def clean(text: str) -> str:
-    """`text` on one line, without control and format characters."""
-    return "".join(
-        char
-        if unicodedata.category(char)[0] != "C"
-        else " "
-        if char in "\r\n\t"
-        else "\N{REPLACEMENT CHARACTER}"
-        for char in text
-    )
 
 
 def local_time(at: datetime | None) -> str:
@@ -80,13 +68,14 @@ class Output:
         sys.stdout.flush()
 
     def show(self, *lines: RenderableType) -> None:
-        """Lines on standard output; plain strings are taken literally, never as markup."""
+        """Lines on standard output; a plain string is one line, taken literally and cleaned, never markup."""
         for line in lines:
-            self._out.print(Text(line) if isinstance(line, str) else line, soft_wrap=isinstance(line, str))
+            plain = isinstance(line, str)
+            self._out.print(Text(clean(line)) if isinstance(line, str) else line, soft_wrap=plain)
 
     def note(self, text: str, style: str = "") -> None:
         """A line on standard error: what people should know and programs need not read."""
-        self._err.print(Text(text, style=style), soft_wrap=True)
+        self._err.print(Text(clean(text), style=style), soft_wrap=True)
 
     def tabbed(self, cells: Sequence[str]) -> None:
         """One line for a pipe, cells parted by tabs, written at once."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from lienthong.api.v1 import admin_pb2, common_pb2, directory_pb2
 from lienthong.cli import output, reforms
@@ -269,7 +268,7 @@ def _certificates(app: typer.Typer) -> None:
         """Revoke a binding here and now, whatever its authority's revocation list says."""
         request = admin_pb2.RevokeCertificateRequest(sha256=sha256.lower().replace(":", ""), reason=reason)
         answer = await operator.ask(operator.stub.RevokeCertificate, request)
-        operator.done(answer.certificate, f"{escape(answer.certificate.subject)} is revoked.")
+        operator.done(answer.certificate, f"{answer.certificate.subject} is revoked.")
 
 
 def from_message(message: common_pb2.Agency) -> Agency:

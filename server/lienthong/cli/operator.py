@@ -23,12 +23,12 @@ import typer
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from rich.console import Console
-from rich.markup import escape
 
 from lienthong.api.v1 import admin_pb2_grpc, directory_pb2_grpc
 from lienthong.cli import output
 from lienthong.cli.arguments import judge
 from lienthong.cli.state import operator_profile
+from lienthong.domain.plain_text import clean
 from lienthong.errors import Code, Language, Refusal
 
 EXIT_USAGE = 2
@@ -131,7 +131,7 @@ class Operator:
         if self.as_json:
             output.print_json(output.plain(answer))
         else:
-            output.people().print(escape(text))
+            output.people().print(clean(text), markup=False)
 
 
 def command(
@@ -215,7 +215,7 @@ def fail(refusal: Refusal, asked: Asked, status: int, *, say: str | None = None)
         output.print_json({"error": {"code": refusal.code.value, "message": message, "field": refusal.field}})
     else:
         field = f" [{refusal.field}]" if refusal.field else ""
-        warn(f"{refusal.code.value}: {message}{field}")
+        warn(clean(f"{refusal.code.value}: {message}{field}"))
         if say is None:
             warn(refusal.remedy(spoken))
     raise typer.Exit(status)

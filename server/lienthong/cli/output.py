@@ -6,15 +6,17 @@ import base64
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-VIETNAM = timezone(timedelta(hours=7))
+from lienthong.domain.day import VIETNAM as VIETNAM
+from lienthong.domain.plain_text import clean
 
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], object]]
@@ -63,11 +65,11 @@ def table(rows: Iterable[Row], columns: Iterable[Column], *, title: str | None =
     return made
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> Text:
+    """Literally, and cleaned: much of what is shown here was written by strangers."""
     if value is None:
-        return ""
-    text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    return text.replace("[", r"\[")
+        return Text()
+    return Text(clean(", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)))
 
 
 def field(name: str) -> Callable[[Row], object]:
@@ -102,7 +104,7 @@ def age(text: str | None, now: datetime) -> str:
 
 
 def people() -> Console:
-    """Where tables go: standard output, at least 140 columns where it is no terminal (pipes are not cut)."""
+    """Where tables go: standard output, 200 columns wide where it is no terminal."""
     console = Console(file=sys.stdout, highlight=False)
     return console if console.is_terminal else Console(file=sys.stdout, highlight=False, width=200)
 
@@ -114,6 +116,6 @@ def details(row: Row, columns: Iterable[Column]) -> Table:
     made.add_column(overflow="fold")
     for heading, take in columns:
         text = _cell(take(row))
-        if text:
+        if text.plain:
             made.add_row(heading, text)
     return made

@@ -13,8 +13,10 @@ from lienthong.errors import Code, Refusal
 from lienthong.rpc.errors import status_of
 from lienthong_client import Draft, Retry, Unreachable
 from lienthong_client.cli import words
-from lienthong_client.cli.output import clean
-from lienthong_client.cli.program import hoist, spread
+from lienthong_client.cli.fetch import passed
+from lienthong_client.cli.output import Output, clean
+from lienthong_client.cli.program import hoist, spread, tell_people
+from lienthong_client.cli.words import Words
 from lienthong_client.compose import DraftError, compose, find_priority, find_type, province_name
 from lienthong_client.errors import from_rpc_error
 
@@ -162,6 +164,21 @@ def test_every_word_has_both_languages_with_the_same_facts() -> None:
 
 def test_terminal_escapes_in_a_subject_are_taken_out() -> None:
     assert clean("a\x1b[2Jb\r\nc\N{RIGHT-TO-LEFT OVERRIDE}d") == "a�[2Jb  c�d"
+
+
+def test_terminal_escapes_in_what_the_hub_or_a_record_says_are_taken_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = Output(as_json=False, words=Words("en"))
+    refusal = Refusal(Code.RULE_VIOLATED, field="a\x9b2J", detail="b\x1b[2J")
+    tell_people(refusal, output)
+    passed(output, "c\x1b[2J")
+    output.show("d\x9b2J")
+    told = capsys.readouterr()
+    assert "a�2J" in told.err
+    assert "b�[2J" in told.err
+    assert "c�[2J" in told.out
+    assert "d�2J" in told.out
 
 
 def test_global_options_may_stand_anywhere() -> None:

@@ -81,7 +81,7 @@ def test_a_list_is_kept_in_canonical_codes() -> None:
 
 def test_lists_that_share_lists_are_not_walked_again_and_again() -> None:
     """Fifteen pairs of lists, each list naming both of the next pair: 2^14 ways through them."""
-    lists = {}
+    lists: dict[str, tuple[str, ...]] = {}
     for n in range(15):
         if n == 14:
             lists |= {f"a{n}": ("H48.11",), f"b{n}": ("H48.31",)}
