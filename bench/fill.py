@@ -1,8 +1,9 @@
 """How does a store come to hold a million delivered documents in minutes? Rows in bulk, past the program.
 
 Every document has a delivery that was handed over long ago, four hops, its evidence and its events: 13 rows, and its
-place in the text index. Only the signed records are stand-ins of 200 bytes (real ones have about 3 KB), so a full
-store here is smaller than a real one by the records' bytes; every index and every row is there.
+place in the text index. Only the signed records are stand-ins of 200 bytes (real ones have about 3 KB), and so are the
+packages themselves unless the caller wants them larger (a million of 10 KB are 10 GB). So a full store here is smaller
+than a real one by the bytes of these; every index and every row is there.
 """
 
 from __future__ import annotations
@@ -40,22 +41,27 @@ COLUMNS = {
     "evidence": "document_id kind recipient at xml",
     "events": "at actor kind document_id subject detail",
 }
+#: batch by batch, as they come to lie between the other rows' pages
+PAYLOADS = (
+    "INSERT INTO payloads (serial, data) SELECT serial, {} FROM documents"
+    " WHERE serial > (SELECT coalesce(max(serial), 0) FROM payloads)"
+)
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
-def fill(url: str, number: int, codes: Sequence[str]) -> None:
-    """Add `number` documents between the agencies `codes` to the store at `url`. Nothing else may use it."""
+def fill(url: str, number: int, codes: Sequence[str], *, payload: int = len(RECORD)) -> None:
+    """Add `number` documents of `payload` bytes between the agencies `codes` to the store at `url`, alone there."""
     parsed = make_url(url)
     batches = _batches(number, codes)
     if parsed.get_backend_name() == "sqlite":
         assert parsed.database
-        _fill_sqlite(Path(parsed.database), batches)
+        _fill_sqlite(Path(parsed.database), batches, payload)
     else:
         plain = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
-        _fill_postgresql(plain, batches)
+        _fill_postgresql(plain, batches, payload)
 
 
-def _fill_sqlite(file: Path, batches: Iterator[Rows]) -> None:
+def _fill_sqlite(file: Path, batches: Iterator[Rows], payload: int) -> None:
     connection = sqlite3.connect(file, isolation_level=None)
     # without a journal: a fill that is broken off leaves nothing that is worth keeping
     for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-1000000", "locking_mode=EXCLUSIVE"):
@@ -75,6 +81,7 @@ def _fill_sqlite(file: Path, batches: Iterator[Rows]) -> None:
             places = ", ".join("?" * len(names))
             statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"  # noqa: S608 - our words
             connection.executemany(statement, rows[table])
+        connection.execute(PAYLOADS.format("zeroblob(?)"), (payload,))
         connection.execute("COMMIT")
     text = "INSERT INTO document_text (rowid, folded) SELECT serial, folded FROM documents WHERE serial > ?"
     connection.execute(text, (before,))
@@ -86,7 +93,7 @@ def _fill_sqlite(file: Path, batches: Iterator[Rows]) -> None:
     connection.close()
 
 
-def _fill_postgresql(url: str, batches: Iterator[Rows]) -> None:
+def _fill_postgresql(url: str, batches: Iterator[Rows], payload: int) -> None:
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")  # foreign keys are right by construction
         cursor.execute("SET maintenance_work_mem = '512MB'")
@@ -104,6 +111,7 @@ def _fill_postgresql(url: str, batches: Iterator[Rows]) -> None:
                 with cursor.copy(copying.encode()) as copy:
                     for row in rows[table]:
                         copy.write_row(row)
+            cursor.execute(PAYLOADS.format("%s").encode(), [bytes(payload)])
         for _, statement in later:
             cursor.execute(statement.encode())
         connection.commit()

@@ -63,10 +63,12 @@ class StoreSettings(_Section):
 
     url: str = Field(default="sqlite:///store.sqlite", repr=False)
     """SQLAlchemy URL: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."""
+    payload_bytes: Annotated[int, Field(ge=0, le=1_048_576)] = 65_536
+    """Packages up to this size, 1 MiB at most, lie in the database, in one commit with their document; 0: none does."""
 
 
 class BlobSettings(_Section):
-    """[blobs]: the documents' bytes."""
+    """[blobs]: the bytes of documents that are larger than `store.payload_bytes`, and of files beside packages."""
 
     url: str = Field(default="blobs", repr=False)
     """A folder, or s3://BUCKET/PREFIX."""

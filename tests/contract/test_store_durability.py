@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,9 +15,12 @@ import pytest
 import sqlalchemy as sa
 
 from lienthong import store as stores
+from lienthong.blobs import open_blobs
 from lienthong.domain.delivery import DeliveryState
+from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, HubFault, Refusal
-from lienthong.hub.rows import DocumentRow, NewDocument
+from lienthong.hub.payloads import DEFAULT_PAYLOAD_LIMIT, Payloads
+from lienthong.hub.rows import DocumentQuery, DocumentRow, NewDocument
 from lienthong.store.database import READERS, Database, open_engine
 from lienthong.store.events import append
 from tests.contract.store_backends import any_url, new_url  # noqa: F401
@@ -77,15 +82,18 @@ async def test_everything_is_there_after_reopening(url: str) -> None:
 
 
 async def test_a_killed_process_loses_nothing_it_acknowledged(url: str) -> None:
+    """Neither a document nor its bytes; and of what it did not acknowledge both are there, or neither."""
     program = (
-        "import asyncio, sys\n"
+        "import asyncio, os, sys\n"
         "from lienthong import store as stores\n"
+        "from lienthong.domain.ids import sha256_hex\n"
         "from tests.contract.store_suite import a_document\n"
         "async def run():\n"
         "    store = stores.open_store(sys.argv[1])\n"
         "    async def accept():\n"
         "        while True:\n"
-        "            print((await store.accept(a_document())).id, flush=True)\n"
+        "            data = os.urandom(20_000)\n"
+        "            print((await store.accept(a_document(sha256=sha256_hex(data)), data)).id, flush=True)\n"
         "    await asyncio.gather(*[accept() for _ in range(4)])\n"
         "asyncio.run(run())\n"
     )
@@ -98,10 +106,59 @@ async def test_a_killed_process_loses_nothing_it_acknowledged(url: str) -> None:
     acknowledged = [line.decode().strip() for line in lines if len(line.strip()) == 36]
     assert len(acknowledged) >= 40
     store = stores.open_store(url)
+    everything = await store.documents(DocumentQuery(limit=100_000))
+    assert {row.id for row in everything}.issuperset(acknowledged)
+    for row in everything:
+        assert sha256_hex(await store.payload(row.sha256) or b"") == row.sha256
     for document_id in acknowledged:
-        assert await store.document(document_id) is not None
         assert await states(store, document_id) == {"H48.11": DeliveryState.ACCEPTED}
         assert await kinds(store, document_id) == ["document.accepted"]
+    await store.close()
+
+
+async def test_bytes_and_document_are_written_together_or_not_at_all(url: str) -> None:
+    """What the writes of an acceptance fail at, after the bytes: nothing of it is left, whoever looks."""
+    store = stores.open_store(url)
+    document = a_document("H48.11", "H48.11")  # a recipient twice: refused by the database, after the bytes
+    with pytest.raises(HubFault):
+        await store.accept(document, b"bytes")
+    assert await store.document(document.id) is None
+    assert await store.payload(document.sha256) is None
+    bare = await store._db.read(lambda c: c.exec_driver_sql("SELECT count(*) FROM payloads").scalar())
+    assert bare == 0
+    await store.close()
+
+
+@pytest.mark.parametrize("size", [DEFAULT_PAYLOAD_LIMIT, DEFAULT_PAYLOAD_LIMIT + 1], ids=["small", "large"])
+async def test_nobody_is_told_before_the_bytes_are_synced(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small package is in the commit's own sync; a large one is synced, file and folder, before the commit begins."""
+    store = stores.open_store(new_url("sqlite", tmp_path))
+    payloads, order = Payloads(store, open_blobs(str(tmp_path / "blobs"))), list[str]()
+    fsync = os.fsync
+
+    def synced(descriptor: int) -> None:
+        fsync(descriptor)
+        order.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+
+    def committing(connection: sa.Connection) -> None:
+        if connection.exec_driver_sql("SELECT count(*) FROM documents").scalar():
+            held = connection.exec_driver_sql("SELECT count(*) FROM payloads").scalar()
+            order.append(f"commit with {held}")
+
+    monkeypatch.setattr(os, "fsync", synced)
+    sa.event.listen(store._db.engine, "commit", committing)
+    data = b"d" * size
+    document = a_document(sha256=sha256_hex(data), size=size)
+    told = asyncio.create_task(payloads.accept(document, data))
+    told.add_done_callback(lambda _: order.append("told"))
+    await told
+    await asyncio.sleep(0)
+    if size > DEFAULT_PAYLOAD_LIMIT:
+        assert order[-4:] == ["file", "folder", "commit with 0", "told"]
+    else:
+        assert order == ["commit with 1", "told"]
     await store.close()
 
 
@@ -207,11 +264,16 @@ async def test_when_the_commit_fails_nobody_is_told_written(url: str) -> None:
 
     sa.event.listen(engine, "commit", disk_full)
     made = [a_document() for _ in range(5)]
-    outcomes = await asyncio.gather(*map(store.accept, made), return_exceptions=True)
+    payloads = [document.id.encode() for document in made]
+    outcomes = await asyncio.gather(*map(store.accept, made, payloads), return_exceptions=True)
     assert all(isinstance(outcome, HubFault) for outcome in outcomes)
     sa.event.remove(engine, "commit", disk_full)
     assert [await store.document(d.id) for d in made] == [None] * 5
-    assert [row.id for row in await asyncio.gather(*map(store.accept, made))] == [d.id for d in made]
+    assert [await store.payload(d.sha256) for d in made] == [None] * 5
+    assert [row.id for row in await asyncio.gather(*map(store.accept, made, payloads))] == [
+        d.id for d in made
+    ]
+    assert [await store.payload(d.sha256) for d in made] == payloads
     await store.close()
 
 

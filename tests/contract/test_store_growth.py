@@ -30,6 +30,7 @@ from tests.contract.store_suite import a_document, consign
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SMALL, LARGE = 1_000, 8_000
+PAYLOAD = 10_000  # bytes of each of these documents
 CODES = [f"H48.{number}" for number in range(5)]
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
@@ -56,6 +57,7 @@ QUESTIONS: dict[str, Ask] = {
     "number": lambda store, _: store.numbered("H48.0", "77", "UBND-VX", 2025),
     "document by id": lambda store, live: store.document(live.id),
     "document by digest": lambda store, live: store.document(live.sha256),
+    "a document's bytes": lambda store, live: store.payload(live.sha256),
     "document by its own id": lambda store, live: store.document(live.edxml_document_id or ""),
     "track: deliveries": lambda store, live: store.deliveries(live.id),
     "track: hops": lambda store, live: store.hops(live.id),
@@ -114,6 +116,7 @@ class Meter:
     def _watch(self, connection: Any, *_: object) -> None:
         if self.backend == "sqlite":
             connection.set_progress_handler(self._step, STEPS)
+            connection.set_trace_callback(lambda said: Recording.said.append((said, None)))
         else:
             connection.cursor_factory = Recording
 
@@ -144,12 +147,12 @@ async def filled(backend: str, folder: Path, number: int) -> Meter:
     """`number` documents delivered long ago, and the same few dozen that are on their way or wait."""
     folder.mkdir()  # noqa: ASYNC240 - nothing else runs
     url = new_url(backend, folder)
-    fill(url, number, CODES)
+    fill(url, number, CODES, payload=PAYLOAD)
     store = stores.open_store(url)
     live = None
     for turn in range(40):
         document = a_document(CODES[1 + turn % 2], sender=CODES[0], at=NOW + timedelta(milliseconds=turn))
-        live = await store.accept(document)
+        live = await store.accept(document, b"d" * PAYLOAD)
         if turn % 2:
             await consign(store, document, CODES[1 + turn % 2], NOW)
     assert live is not None
@@ -172,6 +175,17 @@ async def meters(
 async def test_a_question_costs_the_same_in_a_full_store(meters: tuple[Meter, Meter], question: str) -> None:
     small, large = [await meter.cost(QUESTIONS[question]) for meter in meters]
     assert large <= small * MORE + BESIDES[meters[0].backend], (small, large)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+async def test_no_question_but_the_one_for_them_reads_the_documents_bytes(
+    meters: tuple[Meter, Meter], question: str
+) -> None:
+    _, large = meters
+    await large.cost(QUESTIONS[question])
+    assert Recording.said
+    read = any("payloads" in str(said) for said, _ in Recording.said)
+    assert read == (question == "a document's bytes")
 
 
 @pytest.mark.parametrize("backend", REAL)

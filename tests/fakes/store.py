@@ -61,7 +61,7 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
     # --- documents ---
 
     @may_fail
-    async def accept(self, document: NewDocument) -> DocumentRow:
+    async def accept(self, document: NewDocument, payload: bytes | None = None) -> DocumentRow:
         check_keys(document)
         for known in self._documents.values():
             if known.row.identity == document.identity:
@@ -94,6 +94,8 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
         check_number(self._documents.values(), document)
         done = self._check_business(document)
         self._documents[document.id] = kept
+        if payload is not None:
+            self.payloads[document.sha256] = payload
         self._named[document.id] = document.contents
         self._apply_business(document, done)
         self._events.append(acceptance_event(document))

@@ -1,4 +1,4 @@
-"""The part of the fake store about external content: see tests/fakes/store.py."""
+"""The part of the fake store about documents' bytes and external content: see tests/fakes/store.py."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ class FakeContents(Failing):
 
     def __init__(self) -> None:
         super().__init__()
+        self.payloads: dict[str, bytes] = {}  # by digest; may be tampered with by tests
         self._named: dict[str, tuple[DocumentContent, ...]] = {}  # by document
         self._holders: dict[tuple[str, str], tuple[int, datetime]] = {}  # (digest, agency) -> (size, at)
+
+    @may_fail
+    async def payload(self, sha256: str) -> bytes | None:
+        return self.payloads.get(sha256)
 
     async def deliveries(self, document_id: str) -> list[DeliveryRow]:
         raise NotImplementedError  # the whole fake has it

@@ -242,7 +242,7 @@ async def test_a_document_in_transit_is_stopped_at_the_next_hop_for_those_recall
     await linkage.inject("H48", body)
     for recipient in ("H48.11", "H48.33"):
         _, data = await linkage.receive(recipient, sent.document.id)  # the chain still verifies
-        assert data == await linkage.blobs.get(sent.document.sha256)
+        assert data == await linkage.payloads.get(sent.document.sha256)
     hops = {row.node: records.read(parse(row.record)) for row in await linkage.store.hops(sent.document.id)}
     assert {branch.node: branch.recipients for branch in hops["H48"].next} == {  # type: ignore[union-attr]
         "H48.11": ("H48.11",),

@@ -219,7 +219,7 @@ async def test_what_lies_in_the_inbox_of_an_agency_that_closes_goes_to_its_one_s
     await redirecting.begin(DAY)
     assert await redirecting.parts.closures.settle() == 1
     _, data = await redirecting.receive(COMMUNE, sent.document.id)
-    assert data == await redirecting.blobs.get(sent.document.sha256)
+    assert data == await redirecting.payloads.get(sent.document.sha256)
     former = await redirecting.delivery(sent.document.id, DISTRICT)
     assert (former.state, former.error) == (DeliveryState.REFUSED, Code.RECIPIENT_CLOSED)
     proved = await proof(redirecting, "H48.11", sent.document.id)

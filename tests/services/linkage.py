@@ -37,6 +37,7 @@ from lienthong.hub.assembly import Policy, Surroundings, assemble
 from lienthong.hub.certificates import read_certificate
 from lienthong.hub.identity import Caller, Role
 from lienthong.hub.knowledge import Knowledge, Trusts
+from lienthong.hub.payloads import Payloads
 from lienthong.hub.ports import Store
 from lienthong.hub.reconcile import Patience
 from lienthong.hub.relay import Relay
@@ -60,6 +61,7 @@ class Linkage:
         self.world = the_world
         self.store = the_store
         self.blobs = blobs.open_blobs(folder.joinpath("blobs").as_uri())
+        self.payloads = Payloads(self.store, self.blobs)
         self.contents = blobs.open_contents(folder.joinpath("blobs").as_uri())
         self.topology = Topology(prefix=f"t{uuid.uuid4().hex[:8]}.", retry_delays=(0.2, 0.4))
         self._urls = urls
@@ -162,7 +164,7 @@ class Linkage:
         self._known.append(knowledge)
         relay = Relay(
             store=self.store,
-            blobs=self.blobs,
+            payloads=self.payloads,
             broker=broker,
             verification=Verification(knowledge, self.now, Limits()),
             keys=self.world.node_key,

@@ -31,6 +31,7 @@ from lienthong.hub.assembly import HubParts, Policy, Surroundings, assemble
 from lienthong.hub.content import ContentLimits
 from lienthong.hub.files import PdfPolicy
 from lienthong.hub.knowledge import Knowledge
+from lienthong.hub.payloads import Payloads
 from lienthong.hub.ports import Blobs, Broker, Store
 from lienthong.hub.reconcile import Patience
 from lienthong.hub.relay import Relay
@@ -75,6 +76,7 @@ def _assemble(
             stalled_after=settings.reconcile.stalled_after,
         ),
         inline_limit=settings.limits.inline_bytes,
+        payload_limit=settings.store.payload_bytes,
         redirect_closed=settings.directory.redirect_closed,
         content=ContentLimits(
             max_size=settings.content.max_size,
@@ -152,7 +154,7 @@ async def run_relay(settings: Settings, patterns: Sequence[str] = ("*",)) -> Non
         verification = Verification(knowledge, now, Limits(max_bytes=settings.limits.max_package))
         relay = Relay(
             store=store,
-            blobs=blobs,
+            payloads=Payloads(store, blobs),
             broker=broker,
             verification=verification,
             keys=keys.key,

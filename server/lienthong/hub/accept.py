@@ -10,13 +10,13 @@
  5a. number and notation are free in their year   RULE_VIOLATED (numbers.py)
  6. recipients: a bad one fails alone; if none is left, the first one's refusal is the answer
  6a. what it says or asks about earlier documents    STATUS_ILLEGAL (business.py; judged again in the commit)
- 7. payload synced to the blob store, then ONE commit: document, deliveries, evidence, event
+ 7. ONE commit: document, its bytes, deliveries, evidence, event; a large package is synced as a blob before it
 Only then is the signed SubmissionAcceptance given out. Publishing comes after, see `dispatch.py`.
 
 Most packages are new documents that speak of nothing earlier. They take a short cut: the steps that ask the store
 nothing are done in one go, as if nothing stood in the store against them, and the commit checks that (5, 5a). Where
 that does not hold nothing is written, and every step is done in its order: which refusal is given, and what a repeat
-is answered, never depends on the way. Bytes synced before a commit that then refuses them stay behind as a blob.
+is answered, never depends on the way. A large package synced before a commit that then refuses it stays as a blob.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ from lienthong.hub.gate import Gate
 from lienthong.hub.identity import Caller
 from lienthong.hub.inspection import Case, Inspection, Judged, Notes, check_same
 from lienthong.hub.knowledge import Snapshot
-from lienthong.hub.ports import Blobs, Clock, NumberTaken, Store
+from lienthong.hub.payloads import Payloads
+from lienthong.hub.ports import Clock, NumberTaken, Store
 from lienthong.hub.recall import Recalls
 from lienthong.hub.rows import DeliveryRow, DocumentRow, NewDelivery, NewDocument, accepted_deliveries
 from lienthong.hub.turns import Turns
@@ -84,7 +85,7 @@ class Acceptance:
         self,
         *,
         store: Store,
-        blobs: Blobs,
+        payloads: Payloads,
         content: ContentDesk,
         gate: Gate,
         verification: Verification,
@@ -97,7 +98,7 @@ class Acceptance:
         redirect: bool = False,
     ) -> None:
         self._store = store
-        self._blobs = blobs
+        self._payloads = payloads
         self.content = content
         self._gate = gate
         self._verification = verification
@@ -164,8 +165,7 @@ class Acceptance:
 
     async def _keep(self, looked: _Looked, new: NewDocument, warnings: tuple[Finding, ...]) -> Submission:
         document = looked.document
-        await self._blobs.put(document.sha256, document.data)  # (7)
-        row = await self._store.accept(new)
+        row = await self._payloads.accept(new, document.data)  # (7)
         if row.id != new.id:  # these bytes were accepted before, or another upload of them was quicker
             return await self._repeat(row, document)
         served = tuple(sorted(d.recipient for d in new.deliveries if d.error is None))

@@ -20,7 +20,8 @@ from lienthong.hub.certificates import read_certificate
 from lienthong.hub.held import HeldMessages
 from lienthong.hub.identity import Caller
 from lienthong.hub.knowledge import Knowledge
-from lienthong.hub.ports import Blobs, Broker, Clock, QueueRow, Store
+from lienthong.hub.payloads import Payloads
+from lienthong.hub.ports import Broker, Clock, QueueRow, Store
 from lienthong.hub.reconcile import Reconciler
 from lienthong.hub.rows import CertificateRow, DocumentQuery, DocumentRow, EventRow, HeldKind, HeldRow
 from lienthong.hub.tracking import EvidenceItem, Tracker, Tracking
@@ -73,7 +74,7 @@ class Administration:
         self,
         *,
         store: Store,
-        blobs: Blobs,
+        payloads: Payloads,
         broker: Broker,
         knowledge: Knowledge,
         held: HeldMessages,
@@ -81,7 +82,7 @@ class Administration:
         clock: Clock,
     ) -> None:
         self._store = store
-        self._blobs = blobs
+        self._payloads = payloads
         self._broker = broker
         self._knowledge = knowledge
         self._held = held
@@ -145,7 +146,7 @@ class Administration:
         """The document and its evidence as (file name, chunk): what `lienthong-agency verify` checks offline."""
         caller.require_operator()
         document, items = await self._tracker.evidence(caller, reference)
-        async for chunk in self._blobs.stream(document.sha256):
+        async for chunk in await self._payloads.stream(document.sha256):
             yield "document.edxml", chunk
         for position, item in enumerate(items, start=1):
             yield _file_name(item, position), item.xml

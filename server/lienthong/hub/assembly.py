@@ -22,6 +22,7 @@ from lienthong.hub.gate import Gate
 from lienthong.hub.held import HeldMessages
 from lienthong.hub.inbox import Inbox
 from lienthong.hub.knowledge import Knowledge
+from lienthong.hub.payloads import DEFAULT_PAYLOAD_LIMIT, Payloads
 from lienthong.hub.ports import Blobs, Broker, Clock, Notification, Store
 from lienthong.hub.recall import Recalls
 from lienthong.hub.receipts import Receipts
@@ -74,6 +75,7 @@ class Policy:
     limits: Limits = field(default_factory=Limits)
     patience: Patience = field(default_factory=Patience)
     inline_limit: int = DEFAULT_INLINE_LIMIT
+    payload_limit: int = DEFAULT_PAYLOAD_LIMIT
     redirect_closed: bool = False  #: send on to a closed agency's single successor
     content: ContentLimits = DEFAULT_CONTENT_LIMITS
     pdf: PdfPolicy = PdfPolicy.REPORT
@@ -85,17 +87,18 @@ def assemble(around: Surroundings, policy: Policy) -> HubParts:
     """A hub; nothing runs yet."""
     store, broker, knowledge, clock = around.store, around.broker, around.knowledge, around.clock
     verification = Verification(knowledge, clock, policy.limits)
-    dispatcher = Dispatcher(store, around.blobs, broker, clock, inline_limit=policy.inline_limit)
+    payloads = Payloads(store, around.blobs, limit=policy.payload_limit)
+    dispatcher = Dispatcher(store, payloads, broker, clock, inline_limit=policy.inline_limit)
     reconciler = Reconciler(store, dispatcher, clock, policy.patience)
-    inbox = Inbox(store=store, blobs=around.blobs, verification=verification, clock=clock, broker=broker)
+    inbox = Inbox(store=store, payloads=payloads, verification=verification, clock=clock, broker=broker)
     failures = Failures(around.key)
     recalls = Recalls(store, broker, failures, clock)
     gate = Gate(policy.limits.max_bytes)
-    content = _content(around, policy, inbox, gate)
+    content = _content(around, payloads, policy, inbox, gate)
     changes = Changes(store)
     acceptance = Acceptance(
         store=store,
-        blobs=around.blobs,
+        payloads=payloads,
         content=content,
         gate=gate,
         verification=verification,
@@ -120,7 +123,7 @@ def assemble(around: Surroundings, policy: Policy) -> HubParts:
     return HubParts(
         hub=hub,
         gate=gate,
-        administration=_administration(around, reconciler, dispatcher, failures),
+        administration=_administration(around, payloads, reconciler, dispatcher, failures),
         content=content,
         inbox=inbox,
         changes=changes,
@@ -134,11 +137,15 @@ def assemble(around: Surroundings, policy: Policy) -> HubParts:
 
 
 def _administration(
-    around: Surroundings, reconciler: Reconciler, dispatcher: Dispatcher, failures: Failures
+    around: Surroundings,
+    payloads: Payloads,
+    reconciler: Reconciler,
+    dispatcher: Dispatcher,
+    failures: Failures,
 ) -> Administration:
     return Administration(
         store=around.store,
-        blobs=around.blobs,
+        payloads=payloads,
         broker=around.broker,
         knowledge=around.knowledge,
         held=HeldMessages(around.store, around.broker, dispatcher, around.clock, failures),
@@ -159,9 +166,11 @@ def _closures(around: Surroundings, policy: Policy, dispatcher: Dispatcher, fail
     )
 
 
-def _content(around: Surroundings, policy: Policy, inbox: Inbox, gate: Gate) -> ContentDesk:
+def _content(
+    around: Surroundings, payloads: Payloads, policy: Policy, inbox: Inbox, gate: Gate
+) -> ContentDesk:
     files = PackageFiles(
-        blobs=around.blobs,
+        payloads=payloads,
         contents=around.contents,
         gate=gate,
         trust=lambda: around.knowledge.now.trusts.agencies,

@@ -13,7 +13,8 @@ import structlog
 
 from lienthong.domain.evidence import EvidenceKind, SubmissionAcceptance
 from lienthong.errors import HubFault
-from lienthong.hub.ports import Blobs, Broker, Clock, Store
+from lienthong.hub.payloads import Payloads
+from lienthong.hub.ports import Broker, Clock, Store
 from lienthong.hub.rows import DocumentRow
 from lienthong.transit import records
 from lienthong.transit.message import TransitMessage
@@ -38,7 +39,7 @@ class Dispatcher:
     def __init__(
         self,
         store: Store,
-        blobs: Blobs,
+        payloads: Payloads,
         broker: Broker,
         clock: Clock,
         *,
@@ -46,7 +47,7 @@ class Dispatcher:
         backlog: int = 1_000,
     ) -> None:
         self._store = store
-        self._blobs = blobs
+        self._payloads = payloads
         self._broker = broker
         self._clock = clock
         self._inline_limit = inline_limit
@@ -124,7 +125,7 @@ class Dispatcher:
         """
         evidence = await self._store.evidence(document.id)
         accepted = [row for row in evidence if row.kind is EvidenceKind.SUBMISSION_ACCEPTANCE]
-        data = await self._blobs.get(document.sha256) if document.size <= self._inline_limit else None
+        data = await self._payloads.get(document.sha256) if document.size <= self._inline_limit else None
         for row in sorted(accepted, key=lambda row: row.recipient is not None):
             acceptance = records.read_bytes(row.xml)
             if not isinstance(acceptance, SubmissionAcceptance):

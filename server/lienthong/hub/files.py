@@ -24,7 +24,7 @@ from lienthong.edxml.reader import parse, read_package
 from lienthong.edxml.rules import Finding
 from lienthong.hub.content_port import Contents, DocumentContent
 from lienthong.hub.gate import Gate
-from lienthong.hub.ports import Blobs
+from lienthong.hub.payloads import Payloads
 from lienthong.hub.rows import DocumentRow
 from lienthong.signing.pdf import PdfReport, examine_package_pdfs, examine_pdf, examine_pdfs
 from lienthong.signing.trust import Trust
@@ -59,7 +59,7 @@ class PackageFiles:
     def __init__(
         self,
         *,
-        blobs: Blobs,
+        payloads: Payloads,
         contents: Contents,
         gate: Gate,
         trust: Callable[[], Trust],
@@ -67,7 +67,7 @@ class PackageFiles:
         limits: Limits,
         policy: PdfPolicy,
     ) -> None:
-        self._blobs = blobs
+        self._payloads = payloads
         self._contents = contents
         self._gate = gate
         self._trust = trust
@@ -118,7 +118,7 @@ class PackageFiles:
         """Every file of a stored document: those within it, then those beside it."""
         trust, at = self._trust(), self._clock()
         async with self._gate.hold(row.size):
-            data = await self._blobs.get(row.sha256)
+            data = await self._payloads.get(row.sha256)
             found = await asyncio.to_thread(lambda: list(self._within(data, trust, at)))
         for content in beside:
             found.append(

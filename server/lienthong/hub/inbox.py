@@ -12,7 +12,8 @@ from lienthong.errors import Code, Refusal
 from lienthong.hub.changes import tell
 from lienthong.hub.identity import Caller
 from lienthong.hub.knowledge import Snapshot
-from lienthong.hub.ports import Blobs, Broker, Clock, Notification, Store
+from lienthong.hub.payloads import Payloads
+from lienthong.hub.ports import Broker, Clock, Notification, Store
 from lienthong.hub.rows import DeliveryRow, InboxItem
 from lienthong.hub.status_port import NoticeRow
 from lienthong.hub.verification import Verification
@@ -32,14 +33,14 @@ class Inbox:
         self,
         *,
         store: Store,
-        blobs: Blobs,
+        payloads: Payloads,
         verification: Verification,
         clock: Clock,
         broker: Broker,
         poll_every: float = 5.0,  # seconds; the store is asked this often, whatever notifications were lost
     ) -> None:
         self._store = store
-        self._blobs = blobs
+        self._payloads = payloads
         self._verification = verification
         self._clock = clock
         self._broker = broker
@@ -145,7 +146,7 @@ class Inbox:
         await self._check_readable(item)
         if not 0 <= offset <= item.document.size:
             raise Refusal(Code.ARGUMENT_INVALID, field="offset", detail=f"0 to {item.document.size}")
-        return item, self._blobs.stream(item.document.sha256, offset=offset)
+        return item, await self._payloads.stream(item.document.sha256, offset=offset)
 
     async def _check_readable(self, item: InboxItem) -> None:
         """STATE_ILLEGAL before it arrived; what ended it afterwards has a code of its own."""

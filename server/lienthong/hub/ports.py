@@ -49,13 +49,17 @@ class NumberTaken(HubFault):
 class DocumentStore(Protocol):
     """Documents, deliveries, hops and evidence."""
 
-    async def accept(self, document: NewDocument) -> DocumentRow:
-        """Write document, deliveries, acceptance evidence and event in one commit.
+    async def accept(self, document: NewDocument, payload: bytes | None = None) -> DocumentRow:
+        """Write document, its bytes where given, deliveries, acceptance evidence and event in one commit.
 
         If `identity` is taken: the same sha256 returns the stored row (nothing changes), another raises
         `Refusal` DOCUMENT_CONFLICT. With `number_is_free`, raises `NumberTaken` and writes nothing when the sender
         has another new document (type 0) under its number and notation of its year.
         """
+        ...
+
+    async def payload(self, sha256: str) -> bytes | None:
+        """The bytes that were given with a document; None where they lie elsewhere. Read through `Payloads`."""
         ...
 
     async def find_identity(self, identity: str) -> DocumentRow | None:

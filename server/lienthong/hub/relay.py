@@ -2,7 +2,7 @@
 
 What happens to a message, and why nothing is lost or doubled:
 
- 1. read the message; take the document's bytes from it, or from the blob store.
+ 1. read the message; take the document's bytes from it, or from where the hub keeps them.
  2. verify the sender's signature over those bytes, in full, as if nobody had before.
  3. verify the transit record: the newest record's signature and every link; at a recipient's own node every
     signature. The message's id and recipients must be exactly what the newest record says.
@@ -39,7 +39,8 @@ from lienthong.edxml.bounds import Limits
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.dispatch import DEFAULT_INLINE_LIMIT
 from lienthong.hub.gate import Gate
-from lienthong.hub.ports import Blobs, Broker, Clock, Outcome, Retry, Store, TransitDelivery
+from lienthong.hub.payloads import Payloads
+from lienthong.hub.ports import Broker, Clock, Outcome, Retry, Store, TransitDelivery
 from lienthong.hub.rows import Consignment, EventRow, HeldKind, HeldRow, HopRow, Recorded
 from lienthong.hub.turns import Turns
 from lienthong.hub.verification import Verification
@@ -83,7 +84,7 @@ class Relay:
         self,
         *,
         store: Store,
-        blobs: Blobs,
+        payloads: Payloads,
         broker: Broker,
         verification: Verification,
         keys: Callable[[str], SigningKey],
@@ -93,7 +94,7 @@ class Relay:
         max_package: int = _DEFAULT.max_bytes,
     ) -> None:
         self._store = store
-        self._blobs = blobs
+        self._payloads = payloads
         self._broker = broker
         self._verification = verification
         self._keys = keys
@@ -139,7 +140,7 @@ class Relay:
         return _DEFAULT.max_bytes if row is None else row.size
 
     async def _do_hop(self, delivery: TransitDelivery, message: TransitMessage) -> None:
-        data = message.document if message.document is not None else await self._blob(message)
+        data = message.document if message.document is not None else await self._kept(message)
         stopped: set[str] = set()
         while True:
             hop = await self._proved(delivery, message, data, stopped)  # (2) to (5)
@@ -176,9 +177,9 @@ class Relay:
         hop, _ = await self._verification.run(prove, by=in_turn)
         return hop
 
-    async def _blob(self, message: TransitMessage) -> bytes:
+    async def _kept(self, message: TransitMessage) -> bytes:
         try:
-            return await self._blobs.get(message.blob or "")
+            return await self._payloads.get(message.blob or "")
         except Refusal as refusal:  # shared storage that lags behind: time can cure it
             raise HubFault(f"the bytes of document {message.document_id} are not here") from refusal
 

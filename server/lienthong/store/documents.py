@@ -24,6 +24,13 @@ docs = tables.documents
 
 _OWN = tuple(c.name for c in rows.DOCUMENT if c.name != "published_at")
 _INSERT = Prepared(lambda name: insert_unless(name, docs, "identity"), columns=(*_OWN, "folded"))
+#: no RETURNING and no lastrowid: one statement for both databases
+_INSERT_PAYLOAD = Prepared(
+    lambda _: insert(tables.payloads).values(
+        serial=select(docs.c.serial).where(docs.c.id == sa.bindparam("of")).scalar_subquery(),
+        data=sa.bindparam("bytes", type_=tables.payloads.c.data.type),
+    )
+)
 _INSERT_DELIVERY = Prepared(
     lambda _: insert(tables.deliveries),
     columns=(
@@ -54,8 +61,8 @@ _PUBLISHED = Prepared(
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def accept(connection: Connection, document: NewDocument) -> DocumentRow:
-    """Write document, deliveries, acceptance evidence and event, or find the earlier acceptance."""
+def accept(connection: Connection, document: NewDocument, payload: bytes | None = None) -> DocumentRow:
+    """Write document, its bytes, deliveries, acceptance evidence and event, or find the earlier acceptance."""
     check_keys(document)
     values: dict[str, Any] = {name: getattr(document, name) for name in _OWN}
     values["folded"] = fold(f"{document.code_number or ''}/{document.code_notation or ''} {document.subject}")
@@ -64,6 +71,8 @@ def accept(connection: Connection, document: NewDocument) -> DocumentRow:
         if earlier is None or earlier.sha256 != document.sha256:
             raise Refusal(Code.DOCUMENT_CONFLICT, field="DocumentId", detail=document.edxml_document_id)
         return earlier
+    if payload is not None:
+        _INSERT_PAYLOAD.run_many(connection, [{"of": document.id, "bytes": payload}])
     if document.deliveries:
         _INSERT_DELIVERY.run_many(
             connection, [_delivery(document, place) for place in range(len(document.deliveries))]
@@ -135,6 +144,13 @@ def _delivery(document: NewDocument, place: int) -> dict[str, Any]:
         "lane": document.lane,
         "accepted_at": document.accepted_at,
     }
+
+
+def payload(connection: Connection, sha256: str) -> bytes | None:
+    """The bytes kept with a document of this digest."""
+    table = tables.payloads
+    query = select(table.c.data).join(docs, docs.c.serial == table.c.serial).where(docs.c.sha256 == sha256)
+    return connection.execute(query.limit(1)).scalar()
 
 
 def find_identity(connection: Connection, identity: str) -> DocumentRow | None:

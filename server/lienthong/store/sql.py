@@ -93,8 +93,11 @@ class SqlStore:
 
     # --- documents --------------------------------------------------------------------------------------
 
-    async def accept(self, document: NewDocument) -> DocumentRow:  # noqa: D102
-        return await self._db.write(documents.accept, document)
+    async def accept(self, document: NewDocument, payload: bytes | None = None) -> DocumentRow:  # noqa: D102
+        return await self._db.write(documents.accept, document, payload)
+
+    async def payload(self, sha256: str) -> bytes | None:  # noqa: D102
+        return await self._db.read(documents.payload, sha256)
 
     async def find_identity(self, identity: str) -> DocumentRow | None:  # noqa: D102
         return await self._db.read(documents.find_identity, identity)

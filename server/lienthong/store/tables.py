@@ -111,6 +111,15 @@ sa.Index(
     postgresql_where=unpublished,
 )
 
+#: small packages, apart from `documents`, so that no question about documents walks over their pages. The key follows
+#: the order of acceptance: pages are filled one after the other, and no further index is needed
+payloads = sa.Table(
+    "payloads",
+    metadata,
+    sa.Column("serial", Serial, sa.ForeignKey("documents.serial"), primary_key=True, autoincrement=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
 deliveries = sa.Table(
     "deliveries",
     metadata,

@@ -38,7 +38,7 @@ async def test_the_acceptance_is_signed_and_durable_before_anything_moves(linkag
         root=records.root_name(EvidenceKind.SUBMISSION_ACCEPTANCE),
     )
     assert verified.signer.identity == "urn:lienthong:hub:test"
-    assert await linkage.blobs.get(sent.document.sha256) == data
+    assert await linkage.payloads.get(sent.document.sha256) == data
     assert (await linkage.delivery(sent.document.id, "H48.11")).state is DeliveryState.ACCEPTED
 
 
@@ -48,7 +48,7 @@ async def test_two_communes_of_one_district_exchange_a_document(linkage: Linkage
     item, data = await linkage.receive(SISTER, sent.document.id)
     assert await linkage.hops(COMMUNE, sent.document.id, SISTER) == [COMMUNE, DISTRICT, SISTER]
     assert item.document.sha256 == sent.document.sha256
-    assert data == await linkage.blobs.get(sent.document.sha256)
+    assert data == await linkage.payloads.get(sent.document.sha256)
     row = await linkage.delivery(sent.document.id, SISTER)
     assert (row.state, row.handed_over_at is None) == (DeliveryState.HANDED_OVER, False)
 

@@ -39,7 +39,7 @@ async def test_a_directive_reaches_everybody_with_one_hop_per_node(linkage: Link
     sent = await linkage.submit(PROVINCE, EVERYBODY)
     for recipient in EVERYBODY:
         _, data = await linkage.receive(recipient, sent.document.id)
-        assert data == await linkage.blobs.get(sent.document.sha256)
+        assert data == await linkage.payloads.get(sent.document.sha256)
     hops = await linkage.store.hops(sent.document.id)
     assert sorted(hop.node for hop in hops) == sorted([PROVINCE, *EVERYBODY])
     states = {row.state for row in await linkage.store.deliveries(sent.document.id)}

@@ -28,6 +28,7 @@ from lienthong.hub.assembly import Policy, Surroundings, assemble
 from lienthong.hub.certificates import read_certificate
 from lienthong.hub.identity import Caller, Role
 from lienthong.hub.knowledge import Knowledge, Trusts
+from lienthong.hub.payloads import DEFAULT_PAYLOAD_LIMIT, Payloads
 from lienthong.hub.ports import Outcome, Retry, TransitDelivery
 from lienthong.hub.reconcile import Patience
 from lienthong.hub.relay import Relay
@@ -57,6 +58,7 @@ class Bench:
         *,
         the_world: World | None = None,
         inline_limit: int = 262_144,
+        payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
         limits: Limits | None = None,
         watch_poll: float = 60.0,
     ) -> None:
@@ -77,15 +79,19 @@ class Bench:
             key=self.world.hub_key,
             clock=self.now,
         )
-        parts = assemble(around, Policy(limits=limits, patience=PATIENCE, inline_limit=inline_limit))
+        policy = Policy(
+            limits=limits, patience=PATIENCE, inline_limit=inline_limit, payload_limit=payload_limit
+        )
+        parts = assemble(around, policy)
         self.hub, self.administration, self.inbox = parts.hub, parts.administration, parts.inbox
         self.gate = parts.gate
         self.dispatcher, self.reconciler = parts.dispatcher, parts.reconciler
         self.dead_letters = parts.dead_letters
         self.inbox._poll_every = watch_poll
+        self.payloads = Payloads(self.store, self.blobs)
         self.relay = Relay(
             store=self.store,
-            blobs=self.blobs,
+            payloads=self.payloads,
             broker=self.broker,
             verification=self.verification,
             keys=lambda node: self.keys(node),

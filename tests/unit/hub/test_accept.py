@@ -22,6 +22,7 @@ from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.accept import Submission
 from lienthong.hub.inspection import identity_of
 from lienthong.hub.knowledge import Snapshot
+from lienthong.hub.payloads import DEFAULT_PAYLOAD_LIMIT
 from lienthong.hub.rows import DocumentQuery
 from lienthong.signing.sign import sign_package
 from lienthong.signing.verify import VerifiedDocument
@@ -40,11 +41,14 @@ async def documents(bench: Bench) -> int:
     return len(await bench.store.documents(DocumentQuery()))
 
 
-async def test_an_accepted_document_is_kept_whole_before_it_is_answered(bench: Bench) -> None:
+@pytest.mark.parametrize("limit", [DEFAULT_PAYLOAD_LIMIT, 0])
+async def test_an_accepted_document_is_kept_whole_before_it_is_answered(limit: int) -> None:
+    bench = await Bench.open(payload_limit=limit)
     data = bench.world.signed(COMMUNE, [DEPARTMENT])
     answer = await bench.hub.submit(bench.caller(COMMUNE), data)
     assert not answer.repeated
-    assert await bench.blobs.get(answer.document.sha256) == data
+    places = [bench.store.payloads, bench.blobs.content]
+    assert places == ([{answer.document.sha256: data}, {}] if limit else [{}, {answer.document.sha256: data}])
     assert [(d.recipient, d.state) for d in answer.deliveries] == [(DEPARTMENT, DeliveryState.ACCEPTED)]
     (evidence,) = await bench.store.evidence(answer.document.id)
     assert (evidence.kind, evidence.xml) == (EvidenceKind.SUBMISSION_ACCEPTANCE, answer.acceptance)
@@ -99,7 +103,7 @@ async def test_the_first_defect_in_the_order_of_the_steps_is_named(bench: Bench,
     refusal = await refused(bench, wrong.caller, wrong.make(bench.world))
     assert refusal.code is wrong.code
     assert await documents(bench) == 1
-    assert len(bench.blobs.content) == 1
+    assert (len(bench.store.payloads), bench.blobs.content) == (1, {})
 
 
 async def test_a_package_over_the_limit_is_refused_before_it_is_parsed() -> None:
@@ -144,7 +148,7 @@ async def test_all_recipients_refused_is_the_first_ones_refusal_and_nothing_is_k
     await bench.knowledge.refresh()
     refusal = await refused(bench, COMMUNE, bench.world.signed(COMMUNE, [DEPARTMENT, "H99"]))
     assert (refusal.code, refusal.field) == (Code.RECIPIENT_LOCKED, "MessageHeader/To[1]/OrganId")
-    assert (await documents(bench), bench.blobs.content) == (0, {})
+    assert (await documents(bench), bench.store.payloads, bench.blobs.content) == (0, {}, {})
 
 
 async def test_one_agency_under_two_codes_is_one_delivery(bench: Bench) -> None:
@@ -296,8 +300,9 @@ def test_a_status_is_known_by_its_bytes() -> None:
 # --- a part fails -----------------------------------------------------------------------------------------
 
 
-async def test_bytes_that_cannot_be_stored_are_not_accepted_and_are_later(bench: Bench) -> None:
+async def test_bytes_that_cannot_be_stored_are_not_accepted_and_are_later() -> None:
     """PITFALLS 20: no row may ever point at bytes that are not durable."""
+    bench = await Bench.open(payload_limit=0)
     data = bench.world.signed(COMMUNE, [DEPARTMENT])
     bench.blobs.fail_next("put", HubFault("no space"))
     with pytest.raises(HubFault):
@@ -316,7 +321,7 @@ async def test_a_store_that_fails_at_the_commit_accepts_nothing(bench: Bench) ->
     bench.store.fail_next("accept", HubFault("disk"))
     with pytest.raises(HubFault):
         await bench.hub.submit(bench.caller(COMMUNE), data)
-    assert await documents(bench) == 0
+    assert (await documents(bench), bench.store.payloads, bench.blobs.content) == (0, {}, {})
     await bench.dispatch()
     assert bench.broker.published == []
     assert not (await bench.hub.submit(bench.caller(COMMUNE), data)).repeated

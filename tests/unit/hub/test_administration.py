@@ -134,7 +134,7 @@ async def test_an_export_holds_the_document_and_every_piece_of_evidence(bench: B
     files: dict[str, bytes] = {}
     async for name, chunk in bench.administration.export(OPERATOR, sent.document.id):
         files[name] = files.get(name, b"") + chunk
-    assert files.pop("document.edxml") == bench.blobs.content[sent.document.sha256]
+    assert files.pop("document.edxml") == await bench.payloads.get(sent.document.sha256)
     kinds = sorted(name.partition("-")[2].removesuffix(".xml") for name in files)
     assert kinds == sorted(
         [

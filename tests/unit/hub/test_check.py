@@ -51,7 +51,7 @@ async def test_nothing_is_kept_and_nothing_is_sent(bench: Bench) -> None:
     await check(bench, bench.world.signed(COMMUNE, [DEPARTMENT]))
     await bench.dispatch()
     assert await bench.store.documents(DocumentQuery()) == []
-    assert (bench.blobs.content, bench.broker.published) == ({}, [])
+    assert (bench.store.payloads, bench.blobs.content, bench.broker.published) == ({}, {}, [])
 
 
 async def test_everything_that_is_wrong_is_told_at_once(bench: Bench) -> None:

@@ -80,7 +80,7 @@ async def test_confirmations_are_noted_together(bench: Bench, monkeypatch: pytes
 
 
 async def test_a_full_backlog_never_holds_a_sender_up(bench: Bench) -> None:
-    small = Dispatcher(bench.store, bench.blobs, bench.broker, bench.now, backlog=1)
+    small = Dispatcher(bench.store, bench.payloads, bench.broker, bench.now, backlog=1)
     sent = await bench.submit(COMMUNE, [DEPARTMENT])
     for _ in range(3):
         small.enqueue(sent.document, sent.acceptance, (DEPARTMENT,), b"")
@@ -211,7 +211,7 @@ async def test_documents_whose_bytes_are_gone_keep_no_other_from_leaving(bench: 
     for document_id in ids[:20]:
         row = await bench.store.document(document_id)
         assert row is not None
-        del bench.blobs.content[row.sha256]
+        del bench.store.payloads[row.sha256]
     assert await bench.reconciler.reconcile() == 2
     assert [await published(bench, document_id) for document_id in ids] == [False] * 20 + [True] * 2
 
@@ -220,7 +220,7 @@ async def test_a_document_whose_bytes_are_damaged_keeps_no_other_from_leaving(be
     ids = await waiting(bench, 3)
     row = await bench.store.document(ids[0])
     assert row is not None
-    bench.blobs.content[row.sha256] = b"rotten"
+    bench.store.payloads[row.sha256] = b"rotten"
     assert await bench.reconciler.reconcile() == 2
 
 
@@ -260,7 +260,7 @@ async def test_rounds_go_on_when_the_store_was_away(bench: Bench) -> None:
 
 async def test_releasing_a_document_whose_bytes_are_gone_says_so(bench: Bench) -> None:
     sent = await bench.submit(COMMUNE, [DEPARTMENT])
-    del bench.blobs.content[sent.document.sha256]
+    del bench.store.payloads[sent.document.sha256]
     with pytest.raises(Refusal) as caught:
         await bench.dispatcher.publish_again(sent.document)
     assert caught.value.code is Code.NOT_FOUND

@@ -16,6 +16,7 @@ from lienthong.edxml.reader import parse
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub import inbox as inbox_module
 from lienthong.hub.accept import Submission
+from lienthong.hub.payloads import DEFAULT_PAYLOAD_LIMIT
 from lienthong.hub.rows import InboxItem
 from lienthong.signing.sign import sign_record
 from lienthong.transit import records
@@ -171,10 +172,12 @@ async def test_an_operator_cannot_watch(bench: Bench) -> None:
 # --- fetching ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("limit", [DEFAULT_PAYLOAD_LIMIT, 0])
 @pytest.mark.parametrize("offset", [0, 1, 5_000])
-async def test_the_exact_bytes_from_any_offset(bench: Bench, offset: int) -> None:
+async def test_the_exact_bytes_from_any_offset(offset: int, limit: int) -> None:
+    bench = await Bench.open(payload_limit=limit)
     sent = await bench.arrived()
-    data = bench.blobs.content[sent.document.sha256]
+    data = await bench.payloads.get(sent.document.sha256)
     item, chunks = await bench.hub.fetch(bench.caller(DEPARTMENT), sent.document.id, offset=offset)
     assert b"".join([chunk async for chunk in chunks]) == data[offset:]
     assert item.delivery.recipient == DEPARTMENT

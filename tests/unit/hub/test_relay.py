@@ -107,7 +107,7 @@ async def test_a_document_the_store_does_not_know_yet_is_a_retry(bench: Bench) -
 
 
 async def test_a_blob_that_has_not_arrived_yet_is_a_retry() -> None:
-    bench = await Bench.open(inline_limit=100)
+    bench = await Bench.open(inline_limit=100, payload_limit=0)
     sent = await bench.sent(COMMUNE, [DEPARTMENT])
     data = bench.blobs.content.pop(sent.document.sha256)
     assert isinstance(await bench.hop(COMMUNE), Retry)
@@ -116,11 +116,22 @@ async def test_a_blob_that_has_not_arrived_yet_is_a_retry() -> None:
 
 
 async def test_a_damaged_blob_is_a_retry_and_never_passed_on() -> None:
-    bench = await Bench.open(inline_limit=100)
+    bench = await Bench.open(inline_limit=100, payload_limit=0)
     sent = await bench.sent(COMMUNE, [DEPARTMENT])
     bench.blobs.content[sent.document.sha256] = b"rotten"
     assert isinstance(await bench.hop(COMMUNE), Retry)
     assert await bench.store.hops(sent.document.id) == []
+
+
+async def test_bytes_damaged_in_the_store_are_a_retry_and_never_passed_on() -> None:
+    bench = await Bench.open(inline_limit=100)
+    sent = await bench.sent(COMMUNE, [DEPARTMENT])
+    data = bench.store.payloads[sent.document.sha256]
+    bench.store.payloads[sent.document.sha256] = data[:-1] + b"X"
+    assert isinstance(await bench.hop(COMMUNE), Retry)
+    assert await bench.store.hops(sent.document.id) == []
+    bench.store.payloads[sent.document.sha256] = data
+    await bench.walk(COMMUNE)
 
 
 async def test_a_missing_revocation_list_is_a_retry(bench: Bench) -> None:

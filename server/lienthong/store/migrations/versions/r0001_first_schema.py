@@ -18,6 +18,7 @@ JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 def upgrade() -> None:
     """Make everything, in the order of the references."""
     _make_documents()
+    _make_payloads()
     _make_deliveries()
     _index_deadlines()
     _make_records()
@@ -76,6 +77,18 @@ def _make_documents() -> None:
         sqlite_where=sa.text("published_at IS NULL"),
         postgresql_where=sa.text("published_at IS NULL"),
     )
+
+
+def _make_payloads() -> None:
+    op.create_table(
+        "payloads",
+        sa.Column("serial", SERIAL, autoincrement=False, nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["serial"], ["documents.serial"], name="fk_payloads_serial"),
+        sa.PrimaryKeyConstraint("serial", name="pk_payloads"),
+    )
+    if op.get_bind().dialect.name == "postgresql":  # what packages hold is compressed before it is base64
+        op.execute("ALTER TABLE payloads ALTER COLUMN data SET STORAGE EXTERNAL")
 
 
 def _make_deliveries() -> None:
