@@ -51,6 +51,7 @@ class Prepared:
 
     file: str  #: relative to the job's folder
     lane: Lane
+    names: tuple[str, ...] = ()  #: of a new document; none where it is about earlier ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +147,11 @@ class Job:
         return self.folder / SOURCE / file.kept
 
     @property
+    def beside(self) -> int:
+        """Bytes of the files taken along with the main one."""
+        return sum(file.look.size for file in self.files[1:])
+
+    @property
     def main(self) -> Path:
         """The edXML or the YAML."""
         return self.source(self.files[0])
@@ -157,15 +163,16 @@ class Job:
             found = json.loads((self.folder / PREPARED).read_bytes())
         except FileNotFoundError:
             return None
-        return Prepared(file=found["file"], lane=Lane(found["lane"]))
+        names = tuple(found.get("names", ()))
+        return Prepared(file=found["file"], lane=Lane(found["lane"]), names=names)
 
-    def prepare(self, disk: Disk, signed: bytes | None, lane: Lane) -> Prepared:
+    def prepare(self, disk: Disk, signed: bytes | None, lane: Lane, names: tuple[str, ...]) -> Prepared:
         """Settle the bytes to submit: `signed`, or the main file as it is (None)."""
         if signed is not None:
             disk.write(self.folder / DOCUMENT, signed)
         file = DOCUMENT if signed is not None else f"{SOURCE}/{self.files[0].kept}"
-        disk.write(self.folder / PREPARED, _dump({"file": file, "lane": lane.value}))
-        return Prepared(file=file, lane=lane)
+        disk.write(self.folder / PREPARED, _dump({"file": file, "lane": lane.value, "names": names}))
+        return Prepared(file=file, lane=lane, names=names)
 
     @property
     def result(self) -> Json | None:

@@ -3,6 +3,8 @@
 A file is taken when it has not changed for a while by our own clock (writers' clocks and shares' times are not to be
 trusted); one that looks cut off waits longer. Names that begin with a dot or end like a program's half-written file
 are never looked at, so a writer that knows how writes `x.tmp` and renames it. Links and folders are left alone.
+Files that an edXML says travel beside it belong to it: it waits for them as a letter does for its own, and then goes
+without those that did not come, for the hub may have them.
 """
 
 from __future__ import annotations
@@ -16,9 +18,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePath
 
+from lienthong.domain.document import Package
+from lienthong.edxml.content import CONTENT
+from lienthong.edxml.reader import read
+from lienthong.edxml.repair import repair
+from lienthong.errors import Refusal
 from lienthong_client.agent.letter import LONGEST, read_letter
 from lienthong_client.agent.settings import OutboxSettings
 from lienthong_client.compose import DraftError
+from lienthong_client.content import external_entries
+from lienthong_client.files import safe_name
 
 _HALF_WRITTEN = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".download", ".filepart", ".lock", "~")
 _XML = (".edxml", ".xml")
@@ -70,6 +79,7 @@ class _Seen:
     look: Look
     since: float  #: our clock's time of the first look that found it so
     whole: bool | None = None  #: None until looked into
+    beside: tuple[str, ...] | None = None  #: names of files that travel beside an edXML, once looked into
 
 
 @dataclass(slots=True)
@@ -100,13 +110,42 @@ class Outbox:
             spoken_for.add(name)
             kind = Kind.LETTER if reason is None else Kind.STRAY
             groups.append(Group(kind=kind, main=name, names=(name, *present), reason=reason))
-        return groups + list(self._alone(now, spoken_for))
+        groups += self._packages(now, spoken_for)
+        return groups + list(self._strays(now, spoken_for))
 
-    def _alone(self, now: float, spoken_for: set[str]) -> Iterator[Group]:
+    def _packages(self, now: float, spoken_for: set[str]) -> list[Group]:
+        """edXML, each with what it names and nobody else does."""
+        groups = []
+        for name in [name for name in sorted(self._seen.keys() - spoken_for) if _is(name, _XML)]:
+            if not self._settled(name, now):
+                continue
+            free = sorted(self._seen.keys() - spoken_for - {name})
+            lying = [
+                next((other for other in free if is_named(other, named)), None)
+                for named in self._beside(name)
+            ]
+            present = [other for other in dict.fromkeys(lying) if other is not None]
+            spoken_for.update(present)
+            come = all(self._settled(other, now) for other in present)
+            if come and (None not in lying or self._is_old(name, now)):
+                groups.append(Group(kind=Kind.EDXML, main=name, names=(name, *present)))
+        return groups
+
+    def _beside(self, name: str) -> tuple[str, ...]:
+        """What an edXML says travels beside it; nothing for one that cannot be read: its refusal will say why."""
+        seen = self._seen[name]
+        if seen.beside is None:
+            try:
+                data = (self.folder / name).read_bytes()
+                entries = external_entries(_read(data)) if CONTENT.encode() in data else ()
+            except (OSError, Refusal):
+                entries = ()
+            seen.beside = tuple(entry.attachment_name for entry in entries)
+        return seen.beside
+
+    def _strays(self, now: float, spoken_for: set[str]) -> Iterator[Group]:
         for name in sorted(self._seen.keys() - spoken_for):
-            if _is(name, _XML) and self._settled(name, now):
-                yield Group(kind=Kind.EDXML, main=name, names=(name,))
-            elif not _is(name, _XML + _YAML) and self._is_old(name, now):
+            if not _is(name, _XML + _YAML) and self._is_old(name, now):
                 stem = PurePath(name).stem
                 reason = f"không có {stem}.yaml ghi nơi nhận / no {stem}.yaml says whom it is for"
                 yield Group(kind=Kind.STRAY, main=name, names=(name,), reason=reason)
@@ -159,6 +198,22 @@ class Outbox:
         if letter.files is None:
             return same_stem or (f"{PurePath(name).stem}.pdf",), None
         return tuple(by_name.get(other, other) for other in letter.files), None
+
+
+def is_named(lying: str, name: str) -> bool:
+    """Whether the file `lying` in a folder is the one a document calls `name`, which no folder may allow."""
+    return _composed(lying) in (_composed(name), _composed(safe_name(name, "")))
+
+
+def _read(data: bytes) -> Package:
+    try:
+        return read(data)
+    except Refusal:
+        return read(repair(data))
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _is(name: str, endings: tuple[str, ...]) -> bool:

@@ -1,6 +1,8 @@
 """How does a file in the outbox become a document at the hub, exactly once? Take, prepare, submit, move.
 
 Each lane has its own row, first come first served: an express document does not wait behind a large ordinary one.
+Small new documents of a row go over one stream, in order, each answered for itself; what is about earlier documents
+(a recall, an update, a status), or has the name of one before it, waits until those are decided.
 Failures are of three kinds. The hub is away (nobody answered, it is overloaded, or it does not know our certificate):
 the lane waits. Something that can pass concerns this document alone: it waits by itself and the others go on. The hub
 says no: the document goes to failed/ with the reason.
@@ -10,30 +12,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
 
 from lienthong.domain.document import Lane
-from lienthong.edxml.names import DSIG
-from lienthong.edxml.reader import parse, read_package
 from lienthong.errors import Code, Language, Refusal
 from lienthong_client.agent import job as jobs
 from lienthong_client.agent.disk import Disk, free_place
 from lienthong_client.agent.folders import Folders
 from lienthong_client.agent.job import Job
-from lienthong_client.agent.letter import read_letter
-from lienthong_client.agent.outbox import Group, Kind, Outbox
+from lienthong_client.agent.outbox import Group, Outbox
 from lienthong_client.agent.pace import AWAY, STUBBORN, Pace
-from lienthong_client.agent.settings import EventKind, OutboxSettings, Sign
+from lienthong_client.agent.prepare import SMALL, Preparer, Ready
+from lienthong_client.agent.settings import EventKind, OutboxSettings
 from lienthong_client.agent.status import Status
 from lienthong_client.agent.webhooks import Webhooks
 from lienthong_client.cli import shapes
 from lienthong_client.client import AgencyClient
-from lienthong_client.compose import File, find_priority, read_files
-from lienthong_client.content import BigFile
 from lienthong_client.errors import Misuse, Unproven, Unreachable
 from lienthong_client.profile import ProfileError
 from lienthong_client.results import Accepted
@@ -48,6 +48,8 @@ _PUT_BACK: dict[Language, str] = {
 
 #: refusals that say nothing about the document: the hub or our connection is not ready
 HUB_WIDE = frozenset({Code.UNAVAILABLE, Code.RATE_LIMITED, Code.UNAUTHENTICATED, Code.NOT_PERMITTED})
+_OURS = (Unproven, ProfileError)  #: no fault of the document
+_MOST, _MOST_BYTES = 200, 16 << 20  #: documents, and bytes of them, in hand for one stream
 
 
 @dataclass(slots=True)
@@ -56,13 +58,42 @@ class _Waiting:
     lane: Lane
     failures: int = 0
     due: float = 0.0
-    beside: list[BigFile] | None = None  #: files that travel beside the package, once looked at
 
 
 @dataclass(slots=True)
 class _Row:
     failures: int = 0
     due: float = 0.0
+
+
+@dataclass(slots=True)
+class _Run:
+    """Documents that go to the hub over one stream, where some are decided at once: so no two of one name."""
+
+    jobs: list[_Waiting] = field(default_factory=list)
+    documents: list[bytes | Path] = field(default_factory=list)
+    size: int = 0
+    names: set[str] | None = None  #: None: nothing more may join
+
+    def takes(self, ready: Ready) -> bool:
+        """Whether it may join."""
+        if not self.jobs:
+            return True
+        room = len(self.jobs) < _MOST and self.size + len(ready.data or b"") <= _MOST_BYTES
+        return room and bool(ready.names) and self.names is not None and not self.names & ready.names
+
+    def add(self, waiting: _Waiting, ready: Ready) -> None:
+        """Join."""
+        self.names = (self.names or set()) | ready.names if ready.names else None
+        self.jobs.append(waiting)
+        self.documents.append(ready.path if ready.data is None else ready.data)
+        self.size += len(ready.data or b"")
+
+    def empty(self) -> tuple[list[_Waiting], list[bytes | Path]]:
+        """All of it, and begin anew."""
+        found = self.jobs, self.documents
+        self.jobs, self.documents, self.size, self.names = [], [], 0, None
+        return found
 
 
 class Sender:
@@ -89,6 +120,7 @@ class Sender:
         self._webhooks = webhooks
         self._status = status
         self._outbox = Outbox(folders.outbox, settings)
+        self._preparer = Preparer(client, disk, settings)
         self._jobs: dict[str, _Waiting] = {}
         self._rows = {lane: _Row() for lane in Lane}
         self._recovery = _Row()
@@ -175,58 +207,13 @@ class Sender:
             return
         lane = Lane.NORMAL
         try:
-            lane = await asyncio.to_thread(self._settle_lane, job)
+            lane = await asyncio.to_thread(self._preparer.lane, job)
         except ProfileError as error:  # our own key, not the document
             self._status.trouble("profile", str(error))
         except Refusal as refusal:
             await self._fail(job, refusal)
             return
         self._jobs[job.id] = _Waiting(job, lane)
-
-    def _settle_lane(self, job: Job) -> Lane:
-        """The lane; edXML is signed by the way, a letter when the hub can be asked for names."""
-        if (prepared := job.prepared) is not None:
-            return prepared.lane
-        if job.kind is Kind.LETTER:
-            letter = read_letter(job.main.read_bytes())
-            urgent = find_priority(letter.values.get("priority", "normal")) > 0
-            return Lane.EXPRESS if urgent else Lane.NORMAL
-        return self._prepare_edxml(job).lane
-
-    def _prepare_edxml(self, job: Job) -> jobs.Prepared:
-        limit = self._client.limits.max_bytes
-        if job.main.stat().st_size > limit:
-            raise Refusal(Code.XML_TOO_LARGE, detail=f"{job.main.stat().st_size} bytes, at most {limit}")
-        data = job.main.read_bytes()
-        must_sign = self._settings.sign is Sign.ALWAYS or (
-            self._settings.sign is Sign.UNSIGNED and not _is_signed(data)
-        )
-        signed = self._client.sign(data) if must_sign else None
-        package = read_package(parse(signed if signed is not None else data))
-        return job.prepare(self._disk, signed, package.lane)
-
-    async def _prepare_letter(self, waiting: _Waiting) -> jobs.Prepared:
-        """Signed bytes, once; and the files that travel beside them at the hub, looked after before each submission.
-
-        The hub forgets uploads nobody submits, and it may have been away for days. Digests are kept in memory.
-        """
-        job = waiting.job
-        prepared = await asyncio.to_thread(lambda: job.prepared)
-        if prepared is None or waiting.beside is None:
-            files = await asyncio.to_thread(read_files, [job.source(file) for file in job.files[1:]])
-            waiting.beside = [file for file in files if isinstance(file, BigFile)]
-            if prepared is None:
-                prepared = await self._compose(job, files)
-        await self._client.upload_all(waiting.beside)
-        return prepared
-
-    async def _compose(self, job: Job, files: Sequence[File | BigFile]) -> jobs.Prepared:
-        def settle(signed: bytes) -> jobs.Prepared:
-            return job.prepare(self._disk, signed, read_package(parse(signed)).lane)
-
-        letter = await asyncio.to_thread(lambda: read_letter(job.main.read_bytes()))
-        signed = await self._client.compose(letter.draft(files, self._client.profile.sender))
-        return await asyncio.to_thread(settle, signed)
 
     # --- sending ----------------------------------------------------------------------------------------
 
@@ -240,44 +227,99 @@ class Sender:
         row = self._rows[lane]
         if self._pace.now() < row.due:
             return
-        for waiting in sorted((w for w in self._jobs.values() if w.lane is lane), key=lambda w: w.job.id):
-            if self._pace.now() < waiting.due:
-                continue
-            try:
-                await self._attempt(waiting)
-            except Unreachable as error:
-                self._hub_away(row, error)
-                return
-            except Exception as error:  # noqa: BLE001 - the boundary of one document: the others go on
-                if isinstance(error, Refusal) and error.code in HUB_WIDE:
-                    self._hub_away(row, error)
-                    return
-                self._wait(waiting, error)
-            else:
-                row.failures = 0
+        run = _Run()
+        try:
+            for waiting in sorted((w for w in self._jobs.values() if w.lane is lane), key=lambda w: w.job.id):
+                if self._pace.now() < waiting.due:
+                    continue
+                if waiting.job.beside > SMALL:  # an upload of hours: what came before it does not wait
+                    await self._submit_run(run, row)
+                ready = await self._alone(waiting, partial(self._ready, waiting))
+                if ready is not None:
+                    if not run.takes(ready):
+                        await self._submit_run(run, row)
+                    run.add(waiting, ready)
+            await self._submit_run(run, row)
+        except (Unreachable, Refusal) as error:
+            self._hub_away(row, error)
 
-    async def _attempt(self, waiting: _Waiting) -> None:
-        """Submit, or fail for good. Raises what may pass."""
+    async def _alone(self, waiting: _Waiting, step: Callable[[], Awaitable[T]]) -> T | None:
+        """A step of one document: what may pass lets it wait, a no ends it. Raises what concerns the whole row."""
+        try:
+            try:
+                return await step()
+            except Refusal as refusal:
+                if refusal.code in HUB_WIDE or refusal.retryable or isinstance(refusal, _OURS):
+                    raise
+                await self._fail(waiting.job, await self._explained(waiting.job, refusal))
+        except Unreachable:
+            raise
+        except Exception as error:  # the boundary of one document: the others go on
+            if isinstance(error, Refusal) and error.code in HUB_WIDE:
+                raise
+            self._wait(waiting, error)
+        return None
+
+    async def _explained(self, job: Job, refusal: Refusal) -> Refusal:
+        """The hub has not got a file: say to the office which ones did not lie beside the edXML."""
+        if refusal.code is not Code.ATTACHMENT_MISMATCH or not (names := await self._preparer.missing(job)):
+            return refusal
+        told = "không nằm cạnh tệp edXML trong outbox / did not lie beside the edXML in outbox"
+        detail = f"{', '.join(names)}: {told}; {refusal.detail or ''}".rstrip("; ")
+        return Refusal(refusal.code, field=refusal.field, detail=detail)
+
+    async def _ready(self, waiting: _Waiting) -> Ready | None:
+        """What is to be submitted; None when the job was decided already."""
         job = waiting.job
         if await asyncio.to_thread(lambda: job.result) is not None:
             await self._finish(job)
-            return
-        try:
-            await self._submit(waiting)
-        except Refusal as refusal:
-            if refusal.code in HUB_WIDE or refusal.retryable or isinstance(refusal, Unproven | ProfileError):
-                raise
-            await self._fail(job, refusal)
+            return None
+        return await self._preparer.ready(job)
 
-    async def _submit(self, waiting: _Waiting) -> None:
-        job = waiting.job
-        if job.kind is Kind.LETTER:
-            prepared = await self._prepare_letter(waiting)
+    async def _submit_run(self, run: _Run, row: _Row) -> None:
+        """Submit what is in `run`, one or many, and empty it. Raises what concerns the whole row."""
+        jobs, documents = run.empty()
+        if len(jobs) > 1:
+            await self._submit_many(jobs, documents, row)
         else:
-            prepared = await asyncio.to_thread(lambda: job.prepared or self._prepare_edxml(job))
-        accepted = await self._client.submit(job.folder / prepared.file)
+            for waiting, document in zip(jobs, documents, strict=True):
+                await self._submit_one(waiting, document, row)
+
+    async def _submit_one(self, waiting: _Waiting, document: bytes | Path, row: _Row) -> None:
+        async def submit() -> None:
+            await self._decide(waiting, await self._client.submit(document), row)
+
+        await self._alone(waiting, submit)
+
+    async def _submit_many(
+        self, jobs: Sequence[_Waiting], documents: Sequence[bytes | Path], row: _Row
+    ) -> None:
+        """All over one stream; each is decided, on disk too, as its answer comes."""
+        left = dict(enumerate(jobs))
+        away: Refusal | None = None
+        try:
+            async with aclosing(self._client.submit_many(documents)) as answers:
+                async for place, answer in answers:
+                    waiting = left.pop(place)
+                    if isinstance(answer, Refusal) and answer.code in HUB_WIDE:
+                        away = answer
+                        continue
+                    await self._alone(waiting, partial(self._decide, waiting, answer, row))
+        except Refusal as refusal:  # of the stream, not of a document
+            if refusal.code in HUB_WIDE:
+                raise
+            log.warning("stream.refused", code=refusal.code.value, detail=refusal.detail)
+            for place, waiting in left.items():
+                await self._submit_one(waiting, documents[place], row)
+        if away is not None:
+            raise away
+
+    async def _decide(self, waiting: _Waiting, answer: Accepted | Refusal, row: _Row) -> None:
         self._status.hub_answered()
-        await self._succeed(job, accepted)
+        if isinstance(answer, Refusal):
+            raise answer
+        await self._succeed(waiting.job, answer)
+        row.failures = 0
 
     async def _succeed(self, job: Job, accepted: Accepted) -> None:
         at = self._pace.today()
@@ -344,13 +386,5 @@ class Sender:
 
     def _forget(self, job: Job) -> None:
         self._jobs.pop(job.id, None)
+        self._preparer.forget(job)
         self._status.cure(f"job {job.name}")
-
-
-def _is_signed(data: bytes) -> bool:
-    """Whether there is an XML signature that signing would take out. Junk before the XML ends every signature."""
-    try:
-        root = parse(data)
-    except Refusal:
-        return False
-    return next(root.iter(f"{{{DSIG}}}Signature"), None) is not None

@@ -62,7 +62,7 @@ class OutboxSettings(_Section):
     hesitate: Seconds = 60.0
     """The same for a file that looks cut off: XML without its last tag, PDF without its end mark."""
     patience: Seconds = 900.0
-    """Seconds until a PDF without YAML, or a YAML without its files, counts as failed."""
+    """Seconds until a PDF without YAML, or a YAML without its files, fails; edXML then goes without its files."""
 
 
 class InboxSettings(_Section):

@@ -12,7 +12,7 @@ import pytest
 from lienthong.domain.document import Lane, OtherInfo, Priority
 from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
-from lienthong_client.agent import sender as sending
+from lienthong_client.agent import prepare as sending
 from lienthong_client.compose import read_files
 from lienthong_client.content import BigFile
 from tests.fakes.agent import FailingDisk, Office, PowerCut
@@ -145,7 +145,7 @@ async def test_document_that_must_wait_holds_up_no_other(
     agent = ours.agent()
     for number in ("1", "2"):
         ours.put(f"{number}.edxml", now_world.signed(SENDER, [RECIPIENT], code_number=number))
-    hub.failures["Submit"] = [Refusal(Code.REVOCATION_UNKNOWN)]
+    hub.failures["SubmitMany.document"] = [Refusal(Code.REVOCATION_UNKNOWN)]
     await ours.work(agent)
     assert ours.names("sent") == ["2"]
     assert "job 1" in agent.status.health()["troubles"]
