@@ -17,7 +17,6 @@ from lxml import etree
 
 from lienthong.domain.document import ExternalContent
 from lienthong.edxml.fields import invalid
-from lienthong.edxml.names import is_element
 from lienthong.edxml.strict import attribute
 
 CONTENT: Final = "urn:lienthong:content:1"
@@ -34,7 +33,7 @@ def read_external(reference: etree._Element, path: str) -> ExternalContent | Non
     Unlike the rest of a package this is ours, so it is read strictly: SCHEMA_INVALID for an element of the namespace
     that is unknown or stands twice, for a missing, unknown or malformed attribute, and for anything inside.
     """
-    found = [child for child in reference if is_element(child) and etree.QName(child).namespace == CONTENT]
+    found = list(reference.iterchildren(f"{{{CONTENT}}}*"))
     if not found:
         return None
     where = f"{path}/ExternalContent"

@@ -17,7 +17,6 @@ from typing import Final
 from lxml import etree
 
 from lienthong.edxml.fields import invalid
-from lienthong.edxml.names import is_element
 
 DECLARATION: Final = "urn:lienthong:declaration:1"
 _TAG: Final = f"{{{DECLARATION}}}NoStateSecret"
@@ -31,7 +30,7 @@ def read_no_state_secret(header: etree._Element) -> bool:
 
     It is ours, so it is read strictly: SCHEMA_INVALID when it stands twice, has another name, or holds anything.
     """
-    found = [child for child in header if is_element(child) and etree.QName(child).namespace == DECLARATION]
+    found = list(header.iterchildren(f"{{{DECLARATION}}}*"))
     if not found:
         return False
     element = found[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final
 
@@ -85,41 +85,59 @@ def moment(text: str) -> datetime | None:
 class Block:
     """One element with children, and the path to it for refusals."""
 
-    __slots__ = ("_children", "element", "path")
+    __slots__ = ("_found", "_path", "element")
 
-    def __init__(self, element: etree._Element, path: str) -> None:
+    def __init__(self, element: etree._Element, path: str | tuple[Block, str, int | None]) -> None:
         self.element = element
-        self.path = path
-        self._children: dict[str, list[tuple[int, etree._Element]]] = {}
-        counts: dict[str, int] = {}
-        for child in element:
-            if (name := local_name(child.tag)) is None:
-                continue
-            number = counts[name] = counts.get(name, 0) + 1
-            if says_something(child):
-                found = self._children.get(name)
-                if found is None:
-                    self._children[name] = [(number, child)]
+        self._path = path  #: or a block, the name of its child, and the number among those of the same name
+        self._found: dict[str, list[tuple[etree._Element, str | None]]] = {}
+
+    def _children(self) -> dict[str, list[tuple[etree._Element, str | None]]]:
+        """Name -> its elements, with their text where they have no children. They are gone through once."""
+        found = self._found = {}
+        for child in self.element:
+            if (name := local_name(child.tag)) is not None:
+                entry = (child, None if len(child) else child.text or "")
+                if name in found:
+                    found[name].append(entry)
                 else:
-                    found.append((number, child))
+                    found[name] = [entry]
+        return found
+
+    @property
+    def path(self) -> str:
+        """Where the element stands, from MessageHeader or its like on. Written only when somebody asks."""
+        if isinstance(self._path, str):
+            return self._path
+        parent, name, number = self._path
+        return parent.at(name) + (f"[{number}]" if number else "")
 
     def at(self, name: str) -> str:
         """The path of a child."""
-        return f"{self.path}/{name}" if self.path else name
+        path = self.path
+        return f"{path}/{name}" if path else name
 
     def element_of(self, name: str) -> etree._Element | None:
         """The only child of that name that says something. SCHEMA_INVALID if there are two."""
-        found = self._children.get(name)
-        if not found:
+        if name not in (self._found or self._children()):
             return None
+        found = self._filled(name)
         if len(found) > 1:
             raise invalid(self.at(name), "stands more than once", found[1][1])
-        return found[0][1]
+        return found[0][1] if found else None
+
+    def _filled(self, name: str) -> list[tuple[int, etree._Element, str | None]]:
+        """The children of that name that say something; they are numbered with the empty ones."""
+        return [
+            (number, child, text)
+            for number, (child, text) in enumerate((self._found or self._children()).get(name, ()), 1)
+            if (says_something(child) if text is None else text and not text.isspace())
+        ]
 
     def block(self, name: str) -> Block | None:
         """The only child block of that name; None when absent or empty."""
         element = self.element_of(name)
-        return None if element is None else Block(element, self.at(name))
+        return None if element is None else Block(element, (self, name, None))
 
     def required_block(self, name: str) -> Block:
         """The only child block of that name. SCHEMA_INVALID when absent or empty."""
@@ -130,22 +148,37 @@ class Block:
 
     def blocks(self, name: str) -> Iterator[Block]:
         """Every child block of that name that says something; indices in paths count the empty ones."""
-        for index, element in self._children.get(name, ()):
-            yield Block(element, f"{self.at(name)}[{index}]")
+        for number, element, _ in self._filled(name):
+            yield Block(element, (self, name, number))
 
     def texts(self, name: str) -> tuple[str, ...]:
         """The text of every child of that name that says something."""
         return tuple(
-            _text(element, f"{self.at(name)}[{index}]") for index, element in self._children.get(name, ())
+            _text(element, f"{self.at(name)}[{number}]") if text is None else normalise(text)
+            for number, element, text in self._filled(name)
         )
+
+    def values(self, fields: Mapping[str, str]) -> dict[str, str]:
+        """The texts of several children, under the keys that `fields` has for qualified names; without empty ones."""
+        values: dict[str, str] = {}
+        for child in self.element:
+            key = fields.get(child.tag)
+            if key is None:
+                continue
+            if key in values or len(child):  # twice, or more than a text: nothing for a quick look
+                each = {key: self.text(local_name(tag) or "") for tag, key in fields.items()}
+                return {key: text for key, text in each.items() if text is not None}
+            if text := normalise(child.text or ""):
+                values[key] = text
+        return values
 
     def text(self, name: str) -> str | None:
         """The text of a value, normalised; None when absent or empty."""
-        found = self._children.get(name)
+        found = (self._found or self._children()).get(name)
         if found is None:
             return None
-        if len(found) == 1 and not len(found[0][1]):
-            return normalise(found[0][1].text or "") or None
+        if len(found) == 1 and (text := found[0][1]) is not None:
+            return normalise(text) or None
         element = self.element_of(name)
         return None if element is None else _text(element, self.at(name)) or None
 

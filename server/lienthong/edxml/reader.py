@@ -40,6 +40,35 @@ _DEFAULT: Final = Limits()
 _REFERENCE: Final = f"{{{DSIG}}}Reference"
 
 
+def _texts(**fields: str) -> dict[str, str]:
+    """Qualified element -> field, of a block of texts alone."""
+    return {f"{{{EDXML}}}{element}": field for element, field in fields.items()}
+
+
+_ORGANIZATION: Final = _texts(
+    OrganId="organ_id",
+    OrganizationInCharge="organization_in_charge",
+    OrganName="organ_name",
+    OrganAdd="organ_add",
+    Email="email",
+    Telephone="telephone",
+    Fax="fax",
+    Website="website",
+)
+_RESPONSE_FOR: Final = _texts(
+    OrganId="organ_id", Code="code", PromulgationDate="promulgation_date", DocumentId="document_id"
+)
+_STAFF: Final = _texts(
+    Department="department",
+    Staff="staff",
+    Email="email",
+    Mobile="mobile",
+    DepartmentId="department_id",
+    StaffId="staff_id",
+)
+_SIGNER: Final = _texts(FullName="full_name", Competence="competence", Position="position")
+
+
 def parse(data: bytes, limits: Limits = _DEFAULT) -> etree._Element:
     """The tree of any XML this project reads: documents, statuses and records.
 
@@ -187,16 +216,10 @@ def _read_status(message: Block) -> StatusPackage:
 
 
 def _organization(block: Block) -> Organization:
-    return Organization(
-        organ_id=block.required("OrganId"),
-        organization_in_charge=block.text("OrganizationInCharge"),
-        organ_name=block.text("OrganName"),
-        organ_add=block.text("OrganAdd"),
-        email=block.text("Email"),
-        telephone=block.text("Telephone"),
-        fax=block.text("Fax"),
-        website=block.text("Website"),
-    )
+    values = block.values(_ORGANIZATION)
+    if "organ_id" not in values:
+        raise block.missing("OrganId")
+    return Organization(**values)
 
 
 def _document_type(block: Block) -> DocumentType:
@@ -209,13 +232,7 @@ def _document_type(block: Block) -> DocumentType:
 
 
 def _signer(block: Block | None) -> SignerInfo:
-    if block is None:
-        return SignerInfo(full_name="")
-    return SignerInfo(
-        full_name=block.text("FullName") or "",
-        competence=block.text("Competence"),
-        position=block.text("Position"),
-    )
+    return SignerInfo(**{"full_name": ""} | (block.values(_SIGNER) if block else {}))
 
 
 def _other(block: Block | None) -> OtherInfo:
@@ -239,25 +256,11 @@ def _other(block: Block | None) -> OtherInfo:
 
 
 def _response_for(block: Block) -> ResponseFor:
-    return ResponseFor(
-        organ_id=block.text("OrganId"),
-        code=block.text("Code"),
-        promulgation_date=block.text("PromulgationDate"),
-        document_id=block.text("DocumentId"),
-    )
+    return ResponseFor(**block.values(_RESPONSE_FOR))
 
 
 def _staff(block: Block | None) -> StaffInfo | None:
-    if block is None:
-        return None
-    return StaffInfo(
-        department=block.text("Department"),
-        staff=block.text("Staff"),
-        email=block.text("Email"),
-        mobile=block.text("Mobile"),
-        department_id=block.text("DepartmentId"),
-        staff_id=block.text("StaffId"),
-    )
+    return None if block is None else StaffInfo(**block.values(_STAFF))
 
 
 def _trace(block: Block) -> TraceHeader:
