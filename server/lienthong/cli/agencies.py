@@ -206,7 +206,11 @@ def read_file(file: Path) -> tuple[Agency, ...]:
     try:
         text = file.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Refusal(Code.ARGUMENT_INVALID, field="file", detail=f"{file}: not UTF-8") from error
+        raise Refusal(
+            Code.ARGUMENT_INVALID,
+            field="file",
+            detail=f"{file}: not UTF-8; in a spreadsheet save it as CSV UTF-8",
+        ) from error
     return read_csv(text) if file.suffix.lower() in (".csv", ".tsv", ".txt") else read_agencies(text)
 
 

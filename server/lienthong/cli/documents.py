@@ -74,7 +74,7 @@ DocumentArgument = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    _queues(group(app, "queues", "The nodes' routing queues."))
+    _queues(group(app, "queues", "The nodes' transit queues."))
     _documents(group(app, "documents", "Documents: find, show."))
     _evidence(group(app, "evidence", "Signed evidence, for keeping and for offline verification."))
     _acts(app)

@@ -47,8 +47,18 @@ def register(app: typer.Typer) -> None:
         app, "dead-letters", "Transit messages no relay could process: list, show, requeue, discard."
     )
     _reading(dead, "dead_letter", "No dead letters.")
-    _act(dead, "requeue", "requeued", "Publish the stored original again, from its first node.")
-    _act(dead, "discard", "discarded", "Give the message up: its deliveries stay undelivered.")
+    _act(
+        dead,
+        "requeue",
+        "requeued",
+        "Put the very message back into its node's queue, once the cause is mended.",
+    )
+    _act(
+        dead,
+        "discard",
+        "discarded",
+        "Give the message up: its deliveries end as REFUSED, and the sender gets the signed failure.",
+    )
     quarantine = group(
         app, "quarantine", "Documents that failed verification on the way: list, show, release, reject."
     )

@@ -15,6 +15,7 @@ from lienthong.cli.operator import (
     StateOption,
     asked_of,
     fail,
+    told,
     warn,
 )
 from lienthong.errors import HubFault, Refusal
@@ -32,6 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Lienthong: signed official documents between the agencies of a province. Commands for operators.",
     epilog=EPILOG,
 )
@@ -69,7 +71,12 @@ def main() -> None:
         except typer.Exit as end:
             sys.exit(end.exit_code)
     except HubFault as fault:
-        warn(str(fault))
+        warn(told(fault))
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        warn(f"{error.filename}: {error.strerror}")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -29,7 +29,7 @@ from lienthong.cli import output
 from lienthong.cli.arguments import judge
 from lienthong.cli.state import operator_profile
 from lienthong.domain.plain_text import clean
-from lienthong.errors import Code, Language, Refusal
+from lienthong.errors import Code, HubFault, Language, Refusal
 
 EXIT_USAGE = 2
 EXIT_REFUSED = 3
@@ -205,6 +205,13 @@ def perform(work: Callable[[], Awaitable[None]], asked: Asked) -> None:
         fail(refusal, asked, EXIT_USAGE)
     except Unreachable as error:
         fail(Refusal(Code.UNAVAILABLE), asked, EXIT_UNREACHABLE, say=str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: nothing to say
+    except OSError as error:
+        if error.filename is None:
+            raise
+        unusable = Refusal(Code.ARGUMENT_INVALID, field=str(error.filename), detail=error.strerror)
+        fail(unusable, asked, EXIT_USAGE)
 
 
 def fail(refusal: Refusal, asked: Asked, status: int, *, say: str | None = None) -> NoReturn:
@@ -229,15 +236,24 @@ def flattened(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return found
 
 
+def told(fault: HubFault) -> str:
+    """A fault of ours with its cause: for whoever runs the program, never for a peer."""
+    cause = fault.__cause__
+    cause = getattr(cause, "orig", None) or cause  # SQLAlchemy's errors are full of SQL, the driver's are not
+    reason = "" if cause is None else str(cause).strip().partition("\n")[0]
+    return f"{fault} ({reason})" if reason else str(fault)
+
+
 def warn(text: str) -> None:
     """A line on standard error."""
     Console(file=sys.stderr, highlight=False, soft_wrap=True, markup=False).print(text)
 
 
 def language() -> Language:
-    """Vietnamese where the account's locale is."""
-    locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
-    return "vi" if locale.startswith("vi") else "en"
+    """As LIENTHONG_LANG says, else Vietnamese where the account's locale is."""
+    names = ("LIENTHONG_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+    wanted = next(filter(None, map(os.environ.get, names)), "")
+    return "vi" if wanted.lower().startswith("vi") else "en"
 
 
 @asynccontextmanager

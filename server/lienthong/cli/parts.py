@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from lienthong import settings, telemetry
-from lienthong.cli.operator import flattened, warn
+from lienthong.cli.operator import flattened, told, warn
 from lienthong.cli.supervisor import end_with_supervisor
 from lienthong.errors import HubFault, Refusal
 from lienthong.settings import Settings
@@ -48,13 +48,16 @@ def register(app: typer.Typer) -> None:
         config: ConfigOption,
         nodes: Annotated[
             list[str] | None,
-            typer.Option(metavar="PATTERN", help="Canonical codes with * and ?; may be repeated."),
+            typer.Option(metavar="PATTERN…", help="Canonical codes with * and ?; may be repeated."),
         ] = None,
+        more: Annotated[list[str] | None, typer.Argument(metavar="PATTERN…", hidden=True)] = None,
     ) -> None:
         """Run a relay for all nodes, or for those whose code matches a pattern."""
         from lienthong.app import run_relay
 
-        _serve(config, lambda loaded: run_relay(loaded, nodes or ["*"]))
+        if more and not nodes:
+            raise typer.BadParameter("patterns stand after --nodes", param_hint="'--nodes'")
+        _serve(config, lambda loaded: run_relay(loaded, [*(nodes or ["*"]), *(more or ())]))
 
     @app.command("migrate", epilog="Example: `lienthong migrate --config lienthong.toml`")
     def _migrate(config: ConfigOption) -> None:
@@ -77,5 +80,5 @@ def _serve(config: Path, program: Callable[[Settings], Awaitable[None]]) -> None
         asyncio.run(run())
     except* (HubFault, Refusal) as faults:
         for fault in flattened(faults):
-            warn(f"{config}: {fault}")
+            warn(f"{config}: {told(fault) if isinstance(fault, HubFault) else fault}")
         sys.exit(EXIT_FAULT)

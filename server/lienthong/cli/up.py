@@ -31,7 +31,7 @@ from lienthong.cli.init import (
     set_ports,
     write_settings,
 )
-from lienthong.cli.operator import EXIT_USAGE, StateOption, asked_of, flattened, warn
+from lienthong.cli.operator import EXIT_USAGE, StateOption, asked_of, flattened, told, warn
 from lienthong.cli.provision import TRANSPORT, Provision
 from lienthong.cli.state import StateFolder, remember, required_state
 from lienthong.cli.supervisor import AlreadyRunning, Child, ChildFailed, Supervisor
@@ -141,8 +141,13 @@ async def _guarded(plan: Plan) -> int:
         return EXIT_USAGE
     except Stopped:
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        warn(f"{error.filename}: {error.strerror}")
+        return EXIT_USAGE
     except (HubFault, ChildFailed) as fault:
-        warn(str(fault))
+        warn(told(fault) if isinstance(fault, HubFault) else str(fault))
         return EXIT_FAILED
     finally:
         await supervisor.stop()

@@ -79,7 +79,8 @@ def write_profile(folder: Path, running: Running, *, port: int) -> Path:
 
 @pytest.fixture
 async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
-    for name in ("LIENTHONG_STATE", "LIENTHONG_OPERATOR_PROFILE", "LC_ALL", "LC_MESSAGES", "LANG"):
+    languages = ("LIENTHONG_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+    for name in ("LIENTHONG_STATE", "LIENTHONG_OPERATOR_PROFILE", *languages):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
     structlog.configure(
@@ -124,6 +125,8 @@ async def test_held_messages_list_and_show(desk: Desk, name: str, kind: HeldKind
     assert shown.rows[0]["held"]["kind"] == kind.value
     assert shown.rows[0]["transit_message_bytes"] == (desk.folder / "m").stat().st_size > 0
     assert held in (await desk.run(name, "show", held)).out
+    nowhere = await desk.run(name, "show", held, "--json", "--message", str(desk.folder / "no" / "m"))
+    assert (nowhere.code, nowhere.rows[0]["error"]["code"]) == (2, "ARGUMENT_INVALID")
     assert held in (await desk.run(name, "list")).out
 
 
