@@ -60,7 +60,7 @@ class Program:
 class Machine:
     """See the module. `relays` processes serve every node each, `hubs` share the port.
 
-    `store_url` "" is SQLite in the folder.
+    `store_url` "" is SQLite in the folder. With `observe` the programs note what passes their ports into `noted`.
     """
 
     folder: Path
@@ -68,6 +68,7 @@ class Machine:
     store_url: str = ""
     relays: int = 1
     hubs: int = 1
+    observe: bool = False
     address: str = ""  #: of the hub
     programs: dict[str, Program] = field(default_factory=dict)
     _node: PrivateNode | None = None
@@ -77,6 +78,11 @@ class Machine:
     def state(self) -> Path:
         """The state folder."""
         return self.folder / "state"
+
+    @property
+    def noted(self) -> Path:
+        """Where observed programs note; complete when they have ended."""
+        return self.folder / "noted.jsonl"
 
     @property
     def node(self) -> PrivateNode:
@@ -132,7 +138,7 @@ class Machine:
             environment = {k: v for k, v in os.environ.items() if not k.startswith("LIENTHONG")}
             with log.open("ab") as output:
                 process = await asyncio.create_subprocess_exec(
-                    BIN / "lienthong",
+                    *self._program(),
                     part,
                     *words,
                     "--config",
@@ -151,6 +157,11 @@ class Machine:
             except TimeoutError as error:
                 raise NotReady(f"{name}:\n{log.read_text()[-2000:]}") from error
         return program
+
+    def _program(self) -> list[str]:
+        if self.observe:
+            return [sys.executable, "-m", "bench.observed", str(self.noted)]
+        return [str(BIN / "lienthong")]
 
     async def until_declared(self) -> None:
         """Wait until the hub has declared the nodes' queues: what it publishes before waits for its reconciler."""

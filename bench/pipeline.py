@@ -3,13 +3,14 @@
 Its own minimal code: each hop consumes, verifies with plain signxml, publishes to the next queue with a confirm, and
 acknowledges; quorum queues and persistent messages as Lienthong's. No store, no records, no chain, no routing.
 
-    python -m bench.pipeline URL PREFIX HOPS CERTIFICATE THREADS     # one worker process for every hop
+    python -m bench.pipeline URL PREFIX HOPS CERTIFICATE THREADS NOTES     # one worker process for every hop
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -41,21 +42,29 @@ def persistent(body: bytes, started: float) -> aio_pika.Message:
 # --- the worker process ---------------------------------------------------------------------------------
 
 
-async def work(url: str, prefix: str, hops: int, certificate: x509.Certificate, threads: bool) -> None:
-    """Serve every hop until killed."""
+async def work(
+    url: str, prefix: str, hops: int, certificate: x509.Certificate, threads: bool, notes: str
+) -> None:
+    """Serve every hop until killed. `notes`: a file for when each message was taken and verified; "" for none."""
     verify = signxml_verifier(certificate)
     consuming, publishing = await aio_pika.connect(url), await aio_pika.connect(url)
     out = await publishing.channel(publisher_confirms=True, on_return_raises=True)
     slots = asyncio.Semaphore(AT_WORK)
+    out_of = open(notes, "a", buffering=1) if notes else None  # noqa: ASYNC230, SIM115 - ends with the process
 
     def hop(number: int) -> Callable[[AbstractIncomingMessage], Awaitable[None]]:
         async def receive(message: AbstractIncomingMessage) -> None:
             async with slots:
+                taken = time.time()
                 if threads:
                     await asyncio.to_thread(verify, message.body)
                 else:
                     verify(message.body)
-                copy = persistent(message.body, float(str(message.headers["started"])))
+                started = str(message.headers["started"])
+                if out_of is not None:
+                    seen = {"started": started, "hop": number, "taken": taken, "verified": time.time()}
+                    out_of.write(json.dumps(seen) + "\n")
+                copy = persistent(message.body, float(started))
                 await out.default_exchange.publish(copy, f"{prefix}{number + 1}", mandatory=True)
                 await message.ack()
 
@@ -78,19 +87,28 @@ class Pipeline:
     """Queues 1 to `hops` with worker processes between them, and a last queue that is counted here."""
 
     def __init__(
-        self, url: str, certificate: Path, *, hops: int, processes: int = 1, threads: bool = False
+        self,
+        url: str,
+        certificate: Path,
+        *,
+        hops: int,
+        processes: int = 1,
+        threads: bool = False,
+        notes: Path | None = None,
     ) -> None:
         self._url = url
         self._certificate = certificate
         self._hops = hops
         self._number = processes
         self._threads = threads
+        self._notes = "" if notes is None else str(notes)
         self._prefix = f"bare-{os.getpid()}-{time.monotonic_ns()}."
         self._processes: list[asyncio.subprocess.Process] = []
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
         self._changed = asyncio.Event()
         self.arrived: list[float] = []  #: seconds on the way, of each message that came out
+        self.came: dict[str, float] = {}  #: when, by the text of when its way began
 
     async def __aenter__(self) -> Self:
         self._connection = await aio_pika.connect(self._url)
@@ -120,7 +138,14 @@ class Pipeline:
         await self._connection.close()
 
     async def _start(self) -> None:
-        words = [self._url, self._prefix, str(self._hops), str(self._certificate), str(int(self._threads))]
+        words = [
+            self._url,
+            self._prefix,
+            str(self._hops),
+            str(self._certificate),
+            str(int(self._threads)),
+            self._notes,
+        ]
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bench.pipeline", *words, stdout=asyncio.subprocess.PIPE
         )
@@ -131,7 +156,9 @@ class Pipeline:
                 raise NotReady("the bare pipeline does not start")
 
     async def _count(self, message: AbstractIncomingMessage) -> None:
-        self.arrived.append(time.time() - float(str(message.headers["started"])))
+        started, now = str(message.headers["started"]), time.time()
+        self.came[started] = now
+        self.arrived.append(now - float(started))
         await message.ack()
         self._changed.set()
 
@@ -166,7 +193,7 @@ class Pipeline:
 
 
 if __name__ == "__main__":
-    _url, _prefix, _hops, _certificate, _threads = sys.argv[1:]
+    _url, _prefix, _hops, _certificate, _threads, _notes = sys.argv[1:]
     with contextlib.suppress(KeyboardInterrupt):
         _loaded = x509.load_pem_x509_certificate(Path(_certificate).read_bytes())
-        asyncio.run(work(_url, _prefix, int(_hops), _loaded, _threads == "1"))
+        asyncio.run(work(_url, _prefix, int(_hops), _loaded, _threads == "1", _notes))

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -39,11 +40,11 @@ async def suite(machine: Machine, findings: Findings, *, rounds: int, number: in
     ):
         for _ in range(rounds):
             made = documents.make(machine.state, COMMUNE, [DEPARTMENT], size=KB10, number=number + WARM_UP)
-            both = await _lienthong(machine, senders, made, rate)
-            taken["whole"].append([seconds for seconds, _ in both[WARM_UP:]])
-            taken["transit"].append([seconds for _, seconds in both[WARM_UP:]])
+            ways = await send_and_wait(machine, senders, made, rate)
+            taken["whole"].append([way.told - way.began for way in ways[WARM_UP:]])
+            taken["transit"].append([way.told - way.accepted for way in ways[WARM_UP:]])
             before = len(pipeline.arrived)
-            await _paced([partial(pipeline.publish, d.data) for d in made], rate)
+            await paced([partial(pipeline.publish, d.data) for d in made], rate)
             await pipeline.until(before + len(made))
             taken["bare"].append(pipeline.arrived[before + WARM_UP :])
     for name, parts in taken.items():
@@ -60,10 +61,18 @@ async def suite(machine: Machine, findings: Findings, *, rounds: int, number: in
         findings.goal(f"latency.{label}-per-bare-pipeline", ratio, rounds=by_round, most=most)
 
 
-async def _lienthong(
-    machine: Machine, senders: Senders, made: list[Signed], rate: float
-) -> list[tuple[float, float]]:
-    """Per document: seconds from the start of its upload, and from its receipt, until the recipient knows."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A document's moments, as time.perf_counter tells them."""
+
+    document_id: str
+    began: float  #: its upload
+    accepted: float  #: the sender has the receipt
+    told: float  #: the recipient knows
+
+
+async def send_and_wait(machine: Machine, senders: Senders, made: list[Signed], rate: float) -> list[Way]:
+    """Submit one document every 1/rate seconds, while the recipient watches its inbox; in the order of receipts."""
     began: dict[str, float] = {}
     accepted: dict[str, float] = {}
     told: dict[str, float] = {}
@@ -93,12 +102,14 @@ async def _lienthong(
     async with asyncio.timeout(300), asyncio.TaskGroup() as group:
         watching = group.create_task(recipient())
         await listening.wait()
-        await _paced([partial(send, d) for d in made], rate)
+        await paced([partial(send, d) for d in made], rate)
         await watching
-    return [(told[document] - began[document], told[document] - accepted[document]) for document in order]
+    return [
+        Way(document_id=each, began=began[each], accepted=accepted[each], told=told[each]) for each in order
+    ]
 
 
-async def _paced(acts: Sequence[Callable[[], Coroutine[Any, Any, None]]], rate: float) -> None:
+async def paced(acts: Sequence[Callable[[], Coroutine[Any, Any, None]]], rate: float) -> None:
     """Start one act every 1/rate seconds, whatever became of those before; wait for all."""
     began = time.perf_counter()
     tasks = []
