@@ -200,7 +200,8 @@ class BusinessCalls(ABC):
 
         `on_place` is told the place where each connection begins: who keeps it misses nothing, whenever it stops.
         Reconnects by itself and misses nothing. Raises `Unreachable` only when the hub was never reached, `Refusal`
-        when it says no.
+        when it says no: ARGUMENT_INVALID of `after` when the hub was made anew or brought back from a copy since. Then
+        `FIRST_PLACE` gives all there is.
         """
         failures, connected_once = 0, False
         while True:

@@ -66,6 +66,9 @@ class Change:
     delivery: Delivery
 
 
+FIRST_PLACE = "0.0"  #: of `AgencyClient.watch_changes`: before all changes of the hub
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """What became of a document we received or were to receive: taken back, replaced, or asked about; no bytes."""

@@ -163,9 +163,25 @@ async def test_changes_come_in_order_to_both_sides_and_go_on_from_any_place(stor
     assert await store.changes("H48.31", after=told[0].id, limit=1) == told[1:2]
     assert await store.changes("H48.02", after=None, limit=50) == []
     assert await store.newest_change("H48.31") == told[-1].id
+    assert await store.changes("H48.31", after="0.0", limit=50) == told
     with pytest.raises(Refusal) as refusal:
         await store.changes("H48.31", after="yesterday", limit=5)
     assert refusal.value.code is Code.ARGUMENT_INVALID
+
+
+async def test_a_place_in_another_stores_changes_is_refused(store: Store) -> None:
+    """A hub made anew, or brought back from a copy, gives its numbers again: to other changes, or not yet."""
+    document = await in_inbox(store)
+    await store.accept(a_status(document, "03"))
+    *_, last = await store.changes("H48.31", after=None, limit=50)
+    numbers, _, mark = last.id.rpartition(".")
+    transaction, _, serial = numbers.partition(".")
+    other = f"{int(mark, 16) ^ 1:012x}"
+    for place in (f"{numbers}.{other}", f"{transaction}.{int(serial) + 1000}.{mark}", numbers):
+        with pytest.raises(Refusal) as refusal:
+            await store.changes("H48.31", after=place, limit=5)
+        assert (refusal.value.code, refusal.value.field) == (Code.ARGUMENT_INVALID, "after")
+    assert await store.changes("H48.31", after=last.id, limit=5) == []
 
 
 async def test_documents_sent_under_one_id_come_with_the_new_one_first(store: Store) -> None:

@@ -114,9 +114,10 @@ class BusinessServicer(business_grpc.BusinessServiceServicer):
     def WatchChanges(self, request: Any, context: Any) -> Iterator[business_pb2.WatchChangesResponse]:
         caller = self.hub.enter("WatchChanges", context)
         epoch = self.hub.epoch
-        if request.after and not request.after.isdigit():
+        after = "0" if request.after == "0.0" else request.after or str(len(self.hub.changes))
+        if not after.isdigit() or int(after) > len(self.hub.changes):
             raise Refusal(Code.ARGUMENT_INVALID, field="after", detail=request.after)
-        given = int(request.after) if request.after else len(self.hub.changes)
+        given = int(after)
         yield business_pb2.WatchChangesResponse(place=str(given))
         while context.is_active():
             for stored, change in self.hub.changes[given:]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import PackageKind
 from lienthong.domain.evidence import EvidenceKind
+from lienthong.domain.ids import sha256_hex
 from lienthong.domain.request import ENDED, FIRST, TOLD, RequestState, sources
 from lienthong.domain.status import ANSWERS, PROGRESS, StatusCode, Step, step
 from lienthong.errors import Code, Refusal
@@ -223,17 +224,18 @@ class FakeStatusStore(FakeDirectoryStore):
     async def changes(self, agency: str, *, after: str | None, limit: int) -> list[ChangeRow]:
         start = 0
         if after is not None:
-            head, dot, tail = after.partition(".")
-            if not (head.isdigit() and dot and tail.isdigit()):
-                raise Refusal(Code.ARGUMENT_INVALID, field="after", detail="not the id of a change")
-            start = int(tail)
+            start = next((n for n in range(len(self._changes) + 1) if self._place(n) == after), -1)
+            if start < 0:
+                raise Refusal(
+                    Code.ARGUMENT_INVALID, field="after", detail="not the id of a change of this hub"
+                )
         found = []
         for serial, change in enumerate(self._changes, start=1):
             known = self._documents[change.document_id]
             if serial > start and agency in (known.row.sender, change.recipient):
                 found.append(
                     ChangeRow(
-                        id=f"0.{serial}",
+                        id=self._place(serial),
                         at=change.at,
                         kind=change.kind,
                         value=change.value,
@@ -251,7 +253,14 @@ class FakeStatusStore(FakeDirectoryStore):
             for serial, change in enumerate(self._changes, start=1)
             if agency in (self._documents[change.document_id].row.sender, change.recipient)
         ]
-        return f"0.{max(serials, default=0)}"
+        return self._place(max(serials, default=0))
+
+    def _place(self, serial: int) -> str:
+        if serial == 0:
+            return "0.0"
+        change = self._changes[serial - 1]
+        mark = sha256_hex(f"{change.document_id} {change.recipient} {change.at} {change.value}".encode())
+        return f"0.{serial}.{mark[:12]}"
 
 
 def _answered(code: StatusCode) -> RequestState:

@@ -12,6 +12,8 @@ import asyncio
 import json
 import re
 from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 import structlog
@@ -28,7 +30,7 @@ from lienthong_client.agent.webhooks import Webhooks
 from lienthong_client.cli import shapes
 from lienthong_client.client import AgencyClient
 from lienthong_client.errors import Unreachable
-from lienthong_client.results_business import Change
+from lienthong_client.results_business import FIRST_PLACE, Change
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +41,15 @@ _ON_THE_WAY = frozenset({DeliveryState.ACCEPTED.value, DeliveryState.IN_TRANSIT.
 #: how a delivery to us ends without our doing
 _ENDED = frozenset({DeliveryState.WITHDRAWN, DeliveryState.EXPIRED, DeliveryState.REFUSED})
 _ASKED_OF_US = frozenset({RequestState.ASKED, RequestState.WITHDRAWN, RequestState.SUPERSEDED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reached:
+    """The last change we saw."""
+
+    place: str
+    at: datetime  #: its time; while we start over, that of the last one we saw before
+    again: bool = False  #: we start over: what is older than `at` was told
 
 
 class Follower:
@@ -60,6 +71,7 @@ class Follower:
         self._pace = pace
         self._webhooks = webhooks
         self._status = status
+        self._reached: _Reached | None = None
         self._skipped = 0
         self._failures = 0
 
@@ -79,9 +91,10 @@ class Follower:
             self._failures += 1
 
     async def _follow(self) -> None:
-        after = await asyncio.to_thread(self._place)
+        self._reached = await asyncio.to_thread(self._read)
+        after = None if self._reached is None else self._reached.place
         changes = self._client.watch_changes(
-            after, on_interrupted=self._interrupted, on_place=self._keep if after is None else None
+            after, on_interrupted=self._interrupted, on_place=self._begin if after is None else None
         )
         async with aclosing(changes):
             async for change in changes:
@@ -92,8 +105,7 @@ class Follower:
 
     async def _failed(self, error: Unreachable | Refusal) -> None:
         if isinstance(error, Refusal) and error.code is Code.ARGUMENT_INVALID:
-            log.warning("changes.place_lost", place=self._place())
-            await asyncio.to_thread(self._disk.remove, self._path)
+            await asyncio.to_thread(self._start_over)
             return
         self._interrupted(error, 0)
 
@@ -102,14 +114,17 @@ class Follower:
 
     def take(self, change: Change) -> None:
         """Tell of it, when it is news, and write its place down."""
-        role = self._role(change)
+        at, before = change.at or self._pace.today(), self._reached
+        again = before is not None and before.again and at < before.at
+        self._reached = _Reached(place=change.place, at=before.at if again and before else at, again=again)
+        role = None if again else self._role(change)
         if role is not None:
             self._webhooks.emit(EventKind.CHANGED, _subject(change), {"role": role, **shapes.change(change)})
             log.info("delivery.changed", place=change.place, kind=change.kind, value=change.value)
         self._skipped = 0 if role is not None else self._skipped + 1
         if role is not None or self._skipped >= _SKIPPED:
             self._skipped = 0
-            self._keep(change.place)
+            self._keep(self._reached)
 
     def _role(self, change: Change) -> str | None:
         """What we are of the delivery; None where it is no news to us: what we did ourselves, or see anyhow."""
@@ -121,18 +136,36 @@ class Follower:
         told = request in _ASKED_OF_US if request is not None else change.value in _ENDED
         return "recipient" if told else None
 
-    def _keep(self, place: str) -> None:
-        self._disk.write(self._path, json.dumps({"place": place}).encode())
+    def _begin(self, place: str) -> None:
+        self._reached = _Reached(place=place, at=self._pace.today())
+        self._keep(self._reached)
 
-    def _place(self) -> str | None:
+    def _start_over(self) -> None:
+        """The hub does not know our place: it was made anew, or brought back from a copy. Go through all it has.
+
+        What is older than the last change we saw was told already, under the hub's old numbers.
+        """
+        kept = self._read()
+        log.warning("changes.place_lost", place=kept and kept.place)
+        if kept is None or kept.place == FIRST_PLACE:
+            self._disk.remove(self._path)
+        else:
+            self._keep(_Reached(place=FIRST_PLACE, at=kept.at, again=True))
+
+    def _keep(self, reached: _Reached) -> None:
+        kept = {"place": reached.place, "at": reached.at.isoformat(), "again": reached.again}
+        self._disk.write(self._path, json.dumps(kept).encode())
+
+    def _read(self) -> _Reached | None:
         try:
-            found = json.loads(self._path.read_bytes())["place"]
+            found = json.loads(self._path.read_bytes())
+            at = datetime.fromisoformat(found["at"])
+            return _Reached(place=str(found["place"]), at=at, again=found["again"] is True)
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
             log.warning("changes.place_lost", path=str(self._path))
             return None
-        return str(found)
 
 
 def _subject(change: Change) -> str:

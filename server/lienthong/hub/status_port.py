@@ -153,7 +153,10 @@ class StatusStore(Protocol):
         ...
 
     async def changes(self, agency: str, *, after: str | None, limit: int) -> list[ChangeRow]:
-        """Changes of documents the agency sent or receives, after the change `after`, in order."""
+        """Changes of documents the agency sent or receives, after the change `after`, in order.
+
+        `after`: a change's id; "0.0" or None for the beginning. ARGUMENT_INVALID for the id of another store's change.
+        """
         ...
 
     async def newest_change(self, agency: str) -> str:

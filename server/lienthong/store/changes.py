@@ -3,6 +3,9 @@
 A change is written in the commit that makes it. On PostgreSQL, serials are given before commits happen, so a
 reader could pass over a change whose transaction is still running: changes are therefore ordered by (transaction,
 serial), and only those of transactions before the oldest one still running are read. SQLite has one writer.
+
+A change's id holds a mark of the change itself: where another store stands in this one's place, made anew or brought
+back from a copy, its numbers are given again, and an id of before is refused rather than taken for another change's.
 """
 
 from __future__ import annotations
@@ -11,11 +14,13 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, func, insert, select
 
 from lienthong.domain.document import PackageKind
+from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
 from lienthong.hub.status_port import ChangeKind, ChangeRow
 from lienthong.store import rows, tables
@@ -26,7 +31,8 @@ log = tables.changes
 ways = tables.deliveries
 docs = tables.documents
 
-_CURSOR = re.compile(r"(\d{1,18})\.(\d{1,18})")
+_CURSOR = re.compile(r"(\d{1,18})\.(\d{1,18})\.([0-9a-f]{12})")
+FIRST = "0.0"  #: the place before all changes
 
 
 def note(
@@ -78,7 +84,7 @@ def _note(dialect: str, size: int) -> sa.Insert:
 
 def changes(connection: Connection, agency: str, *, after: str | None, limit: int) -> list[ChangeRow]:
     """What the agency sent or receives, after `after`, in order."""
-    place = _place(after)
+    place = _place(connection, after)
     own = [
         select(log.c.serial)
         .where(side == agency, sa.tuple_(log.c.written_in, log.c.serial) > place, *_settled(connection))
@@ -102,18 +108,19 @@ def changes(connection: Connection, agency: str, *, after: str | None, limit: in
 
 def newest_change(connection: Connection, agency: str) -> str:
     """The place of the last change there is for the agency."""
-    found = [(0, 0)]
+    found: list[Any] = []
     for side in (log.c.sender, log.c.recipient):
         query = (
-            select(log.c.written_in, log.c.serial)
+            select(*_MARKED)
             .where(side == agency, *_settled(connection))
             .order_by(log.c.written_in.desc(), log.c.serial.desc())
             .limit(1)
         )
-        found += [(row.written_in, row.serial) for row in connection.execute(query)]
-    return "{}.{}".format(*max(found))
+        found += connection.execute(query).all()
+    return _id(max(found, key=lambda row: (row.written_in, row.serial))) if found else FIRST
 
 
+_MARKED = (log.c.written_in, log.c.serial, log.c.delivery_id, log.c.at, log.c.kind, log.c.value)
 _DOCUMENT = [c.label(f"doc_{c.name}") for c in rows.DOCUMENT]
 
 
@@ -123,18 +130,28 @@ def _settled(connection: Connection) -> list[sa.ColumnElement[bool]]:
     return [log.c.written_in < func.txid_snapshot_xmin(func.txid_current_snapshot())]
 
 
-def _place(after: str | None) -> sa.Tuple:
-    found = _CURSOR.fullmatch(after or "0.0")
-    if found is None:
-        raise Refusal(Code.ARGUMENT_INVALID, field="after", detail="not the id of a change")
-    transaction, serial = (int(part) for part in found.groups())
+def _place(connection: Connection, after: str | None) -> sa.Tuple:
+    transaction, serial = 0, 0
+    if after is not None and after != FIRST:
+        found = _CURSOR.fullmatch(after)
+        row = (
+            found and connection.execute(select(*_MARKED).where(log.c.serial == int(found[2]))).one_or_none()
+        )
+        if row is None or _id(row) != after:
+            raise Refusal(Code.ARGUMENT_INVALID, field="after", detail="not the id of a change of this hub")
+        transaction, serial = row.written_in, row.serial
     return sa.tuple_(sa.literal(transaction, sa.BigInteger), sa.literal(serial, sa.BigInteger))
+
+
+def _id(row: Any) -> str:  # noqa: ANN401 - a row with the columns of `_MARKED`
+    mark = sha256_hex(f"{row.delivery_id} {row.at.isoformat()} {row.kind} {row.value}".encode())[:12]
+    return f"{row.written_in}.{row.serial}.{mark}"
 
 
 def _change(row: sa.Row[tuple[object, ...]]) -> ChangeRow:
     values = row._asdict()
     return ChangeRow(
-        id=f"{values['written_in']}.{values['serial']}",
+        id=_id(row),
         at=values["at"],
         kind=ChangeKind(values["kind"]),
         value=values["value"],

@@ -181,7 +181,7 @@ async def test_a_place_that_was_lost_begins_anew(
     agent = agent_of(SENDER, server.url)
     agent.folders.changes.write_text(kept)
     async with following(agent):
-        await until(lambda: place_of(agent) == '{"place": "0"}')
+        await until(lambda: '"place": "0",' in place_of(agent))
         await connect(RECIPIENT).set_status(stored.id, "03")
         await until(lambda: waiting(agent))
 
@@ -201,3 +201,34 @@ async def test_a_hub_that_is_away_or_says_no_is_asked_again(
         await connect(RECIPIENT).set_status(stored.id, "03")
         await until(lambda: waiting(agent))
     assert len(waiting(agent)) == 1
+
+
+@pytest.mark.parametrize("kept", [0, 2], ids=["made anew", "brought back from a copy"])
+async def test_a_hub_whose_numbers_begin_again_is_followed_from_its_beginning_and_nothing_is_told_twice(
+    agent_of: Make,
+    hub: FakeExchange,
+    server: HookServer,
+    stored: Stored,
+    connect: Callable[[str], AgencyClient],
+    kept: int,
+) -> None:
+    agent = agent_of(SENDER, server.url)
+    async with following(agent):
+        await until(lambda: place(agent))
+        for code in ("01", "03", "04", "05"):
+            await connect(RECIPIENT).set_status(stored.id, code)
+        await until(lambda: len(waiting(agent)) == 4)
+        await agent.webhooks.round()
+    del hub.changes[kept:]
+    hub.end_streams()
+    await connect(OTHER).set_status(stored.id, "02", description="while nobody listened")
+    again = agent_of(SENDER, server.url)
+    async with following(again):
+        await until(lambda: waiting(again))
+        await connect(OTHER).set_status(stored.id, "02", description="after")
+        await until(lambda: len(waiting(again)) == 2)
+        await again.webhooks.round()
+    told = [call.event["data"]["value"] for call in server.calls]
+    assert told == ["01", "03", "04", "05", "02", "02"]
+    assert place(again) == str(kept + 2)
+    assert '"again": false' in place_of(again)
