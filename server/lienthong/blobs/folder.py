@@ -1,8 +1,5 @@
 """How blobs survive a power cut in a plain folder: temporary file, fsync, rename, fsync of the folder.
 
-Small ones that come together go together: all files are written, then all are synced, all renamed, all folders synced.
-The first sync of a row carries the journal for those after it, and one thread is handed over to, not one for each.
-
 obstore's LocalStore would be the natural carrier, but it only renames: strace shows no fsync of the file or
 of its folder, so a document acknowledged to its sender could be gone after a power cut. Hence this small
 writer; obstore serves the buckets (blobs/bucket.py).
@@ -14,8 +11,8 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import ExitStack, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,8 +21,6 @@ from lienthong.domain.ids import new_id, sha256_hex
 from lienthong.errors import HubFault
 
 UNFINISHED = "unfinished"  #: folder of files being written; what a crash leaves there is no blob
-TOGETHER = 65_536  #: bytes; larger ones are kept each for itself
-ROW = 32  #: blobs kept together at most
 UNFINISHED_AGE = 24 * 3600  #: seconds after which such a file is certainly nobody's any more
 
 
@@ -36,8 +31,6 @@ class FolderBlobs:
         self._root = root
         self._unfinished = root / UNFINISHED
         self._synced: set[Path] = set()  # folders whose own entry is known to be on disk
-        self._waiting: list[tuple[str, bytes, asyncio.Future[None]]] = []
-        self._keeper: asyncio.Task[None] | None = None
         try:
             self._unfinished.mkdir(parents=True, exist_ok=True)
             _clear(self._unfinished)
@@ -46,89 +39,24 @@ class FolderBlobs:
 
     async def put(self, sha256: str, data: bytes) -> None:
         """Durable when it returns; damaged content found under the key is replaced."""
-        if len(data) > TOGETHER:
-            await asyncio.to_thread(self._put, sha256, data)
-            return
-        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((sha256, data, kept))
-        if self._keeper is None:
-            self._keeper = asyncio.create_task(self._keep())
-        await kept
-
-    async def _keep(self) -> None:
-        """Keep what waits, at most `ROW` at a time, until nothing waits."""
-        try:
-            while self._waiting:
-                row, self._waiting = self._waiting[:ROW], self._waiting[ROW:]
-                faults = await asyncio.to_thread(self._put_row, [(sha256, data) for sha256, data, _ in row])
-                for (_, _, kept), fault in zip(row, faults, strict=True):
-                    if kept.done():  # whoever waited has left
-                        continue
-                    if fault is None:
-                        kept.set_result(None)
-                    else:
-                        kept.set_exception(fault)
-        finally:
-            self._keeper = None
-
-    def _put_row(self, row: list[tuple[str, bytes]]) -> list[BaseException | None]:
-        """Keep all of them; what became of each. Where the row fails each is kept for itself, so one fails alone."""
-        try:
-            self._write_row({self._root / check_content(sha256, data): data for sha256, data in row})
-        except (OSError, HubFault):
-            return [self._fault(sha256, data) for sha256, data in row]
-        return [None] * len(row)
-
-    def _fault(self, sha256: str, data: bytes) -> BaseException | None:
-        try:
-            self._put(sha256, data)
-        except Exception as error:  # noqa: BLE001 - given to whoever waits for this blob
-            return error
-        return None
-
-    def _write_row(self, row: dict[Path, bytes]) -> None:
-        self._make_folders(target.parent for target in row)
-        new = {target: data for target, data in row.items() if not _holds(target, target.name, len(data))}
-        written: dict[Path, Path] = {}
-        try:
-            with ExitStack() as files:
-                opened = []
-                for target, data in new.items():
-                    written[target] = temporary = self._unfinished / new_id()
-                    opened.append(files.enter_context(temporary.open("xb")))
-                    opened[-1].write(data)
-                    opened[-1].flush()
-                for file in opened:
-                    os.fsync(file.fileno())
-            for target, temporary in written.items():
-                temporary.rename(target)
-        except BaseException:
-            for temporary in written.values():
-                temporary.unlink(missing_ok=True)
-            raise
-        for folder in {target.parent for target in row}:
-            _sync_folder(folder)  # also when another process renamed it and has not synced yet
+        await asyncio.to_thread(self._put, sha256, data)
 
     def _put(self, sha256: str, data: bytes) -> None:
         target = self._root / check_content(sha256, data)
         try:
-            self._make_folders([target.parent])
+            self._make_folder(target.parent)
             if not _holds(target, sha256, len(data)):
                 self._write(target, data)
             _sync_folder(target.parent)  # also when another process renamed it and has not synced yet
         except OSError as error:
             raise HubFault(f"blob {sha256} cannot be kept: {error.strerror}") from error
 
-    def _make_folders(self, folders: Iterable[Path]) -> None:
-        """Make those that are new, and sync their parents: level by level, each parent once."""
-        wanted = {folder for folder in folders if folder not in self._synced}
-        for level in ({self._root} if wanted else set(), {folder.parent for folder in wanted}, wanted):
-            new = level - self._synced
-            for folder in new:
-                folder.mkdir(exist_ok=True)
-            for parent in {folder.parent for folder in new}:
-                _sync_folder(parent)
-            self._synced |= new
+    def _make_folder(self, folder: Path) -> None:
+        for level in (self._root, folder.parent, folder):
+            if level not in self._synced:
+                level.mkdir(exist_ok=True)
+                _sync_folder(level.parent)
+                self._synced.add(level)
 
     def _write(self, target: Path, data: bytes) -> None:
         temporary = self._unfinished / new_id()
@@ -145,7 +73,7 @@ class FolderBlobs:
     def adopt(self, sha256: str, file: Path) -> None:
         """Make a synced file of the same disk the blob, durably. Its digest is known to be right. Raises OSError."""
         target = self._root / path_of(sha256)
-        self._make_folders([target.parent])
+        self._make_folder(target.parent)
         file.rename(target)
         _sync_folder(target.parent)
 
