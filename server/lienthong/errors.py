@@ -346,8 +346,8 @@ CATALOGUE: dict[Code, Entry] = {
         True,
         "Hệ thống tạm thời không phục vụ được",
         "The system cannot serve this just now",
-        "Thử lại sau; văn bản chưa được tiếp nhận",
-        "Try again later; the document was not accepted",
+        "Thử lại sau; gửi lại đúng tệp đã ký không bao giờ tạo ra văn bản thứ hai",
+        "Try again later; sending the same signed file again never makes a second document",
     ),
     Code.INTERNAL: Entry(
         "INTERNAL",

@@ -1,7 +1,8 @@
 """How does the program start and end? Global options anywhere, one boundary for errors, the exit codes.
 
 Exit codes (a contract): 0 done; 2 wrong usage (options, profile, files); 3 refused, or a verification failed;
-4 the hub cannot be reached. 1 is a fault of this program. With --json every failure is one object on stdout.
+4 the hub cannot be reached, or cannot serve just now. 1 is a fault of this program. With --json every failure is one
+object on stdout.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from lienthong_client.errors import Misuse, Unreachable
 
 USAGE, REFUSED, UNREACHABLE, FAULT = 2, 3, 4, 1
 
+_LISTS = frozenset({"--to", "--attach", "--content", "--remove", "--for"})
 _FLAGS = frozenset({"--json"})
 _VALUES = frozenset({"--profile", "--lang"})
 
@@ -83,11 +85,11 @@ class ProgramFault(Refusal):
 
 
 class ListCommand(TyperCommand):
-    """A command whose --to, --attach and --content take several values."""
+    """A command whose lists take several values behind one option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own, private type
         """Spread the lists, then parse as usual."""
-        return super().parse_args(ctx, spread(args, frozenset({"--to", "--attach", "--content"})))
+        return super().parse_args(ctx, spread(args, _LISTS))
 
 
 class Program(TyperGroup):
@@ -147,7 +149,7 @@ def _classify(error: Exception) -> tuple[Refusal | Unreachable, int]:
     if isinstance(error, Misuse):
         return error, USAGE
     if isinstance(error, Refusal):
-        return error, REFUSED
+        return error, UNREACHABLE if error.code is Code.UNAVAILABLE else REFUSED
     if isinstance(error, Unreachable):
         return error, UNREACHABLE
     if isinstance(error, OSError) and error.filename is not None:

@@ -34,6 +34,8 @@ WRONG = [
     ([*SEND, "--keep", "no/such/folder/d.edxml"], "keep"),
     ([*SEND, "--update", " "], "update"),
     ([*SEND, "--replace", "1", "--for", "a/b"], "for"),
+    ([*SEND, "--replace", "1", "--for", "H48", "a/b"], "for"),
+    ([*SEND, "--update", "1", "--remove", "H48", "a/b"], "remove"),
     (["agencies", "find", " "], "text"),
     (["agencies", "show", "../H48"], "code"),
     (["agencies", "sync", "no/such/folder/d.csv"], "file"),

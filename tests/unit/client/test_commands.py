@@ -212,6 +212,14 @@ def test_refused_submission_exits_3_with_the_hubs_code(run: Run, signed: bytes, 
     assert (found["code"], found["field"]) == ("RULE_VIOLATED", "MessageHeader/Subject")
 
 
+def test_a_hub_that_cannot_serve_exits_4_as_one_that_is_not_there(
+    run: Run, hub: FakeExchange, signed: bytes
+) -> None:
+    Path("signed.edxml").write_bytes(signed)
+    hub.failures["Submit"] = [Refusal(Code.UNAVAILABLE) for _ in range(4)]  # each try of the client
+    assert error(run(SENDER, "submit", "signed.edxml", "--json"), 4)["code"] == "UNAVAILABLE"
+
+
 def test_tampered_bytes_of_a_lying_hub_exit_3_and_write_nothing(
     run: Run, hub: FakeExchange, signed: bytes
 ) -> None:
