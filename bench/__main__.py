@@ -308,12 +308,18 @@ def _model(
 
 @app.command("profile")
 def _profile(
-    into: Annotated[Path, typer.Argument(help="Folder for the flamegraphs.")],
-    seconds: Annotated[int, typer.Option(help="How long to sample each program.")] = 15,
+    into: Annotated[Path, typer.Argument(help="Folder for the pictures.")],
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"{', '.join(profiling.SUBJECTS)}, {profiling.TIME} or {profiling.WAY}; default: all."
+        ),
+    ] = None,
+    seconds: Annotated[int, typer.Option(help="How long to sample each program, about.")] = 15,
 ) -> None:
-    """Flamegraphs of hub and relay under load, and their top costs."""
+    """The pictures of docs/performance.md: flamegraphs, processor time by part, one document's way."""
     with tempfile.TemporaryDirectory(prefix="lienthong-bench-", ignore_cleanup_errors=True) as folder:
-        asyncio.run(profiling.profile(Path(folder), into, seconds, console))
+        asyncio.run(profiling.draw(into, Path(folder), seconds, only or (), console))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,8 @@ class Watch:
 
     def __init__(self, file: Path) -> None:
         self._out = file.open("a", encoding="utf-8")
-        atexit.register(self._out.close)
+        self.close = self._out.close
+        atexit.register(self.close)
 
     def note(self, what: str, began: float, told: Told) -> None:
         """One call that ends now."""
