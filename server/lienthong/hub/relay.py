@@ -14,7 +14,8 @@ What happens to a message, and why nothing is lost or doubled:
     has changed in between is another record made, beside the first: a copy sent on the first may still arrive.
     The same commit says whose deliveries were withdrawn or ended otherwise meanwhile: then nothing is recorded, and
     the hop is proved and planned anew without them; their copies stop here.
- 7. publish one copy to each next node and wait for the confirms. Only then the message is acknowledged.
+ 7. publish one copy to each next node and wait for the confirms. Only then the message is acknowledged. Where the
+    copies together would carry more than the inline limit, they name the document by its digest instead.
 
 A refusal that time can cure (revocation list missing) and every fault of ours (store, blobs, broker) is retried
 through the delay queues and ends, after the last, as a dead letter. Any other refusal puts the exact message into
@@ -41,6 +42,7 @@ from lienthong.hub.dispatch import DEFAULT_INLINE_LIMIT
 from lienthong.hub.gate import Gate
 from lienthong.hub.payloads import Payloads
 from lienthong.hub.ports import Broker, Clock, Outcome, Retry, Store, TransitDelivery
+from lienthong.hub.recent import Recent
 from lienthong.hub.rows import Consignment, EventRow, HeldKind, HeldRow, HopRow, Recorded
 from lienthong.hub.turns import Turns
 from lienthong.hub.verification import Verification
@@ -102,6 +104,7 @@ class Relay:
         self._inline_limit = inline_limit
         self._deadlines = deadlines or Deadlines()
         self._turns = Turns()
+        self._recent = Recent(self._small)
         self.gate = Gate(max_package)
 
     def prepare(self) -> None:
@@ -129,18 +132,30 @@ class Relay:
 
     async def _pass_on(self, delivery: TransitDelivery) -> None:
         message = decode(delivery.body)  # (1)
-        async with self.gate.hold(await self._size(message)):
-            await self._do_hop(delivery, message)
+        data = message.document
+        if data is None:
+            data = await self._recent.get(message.blob or "")
+        async with self.gate.hold(len(data) if data is not None else await self._size(message)):
+            data = data if data is not None else await self._payload(message.blob or "")
+            await self._do_hop(delivery, message, data)
+
+    async def _small(self, sha256: str) -> bytes | None:
+        """A document that may be kept in memory for the next hop, or None. By its digest: nothing is proved yet."""
+        row = await self._store.document(sha256)
+        return None if row is None or row.size > DEFAULT_INLINE_LIMIT else await self._payload(sha256)
+
+    async def _payload(self, sha256: str) -> bytes:
+        try:
+            return await self._payloads.get(sha256)
+        except Refusal as refusal:  # shared storage that lags behind: time can cure it
+            raise HubFault(f"the bytes of document {sha256} are not here") from refusal
 
     async def _size(self, message: TransitMessage) -> int:
         """Of the document, before its bytes are in memory. By its digest: what else a message says is unproven yet."""
-        if message.blob is None:
-            return len(message.document or b"")
-        row = await self._store.document(message.blob)
+        row = await self._store.document(message.blob or "")
         return _DEFAULT.max_bytes if row is None else row.size
 
-    async def _do_hop(self, delivery: TransitDelivery, message: TransitMessage) -> None:
-        data = message.document if message.document is not None else await self._kept(message)
+    async def _do_hop(self, delivery: TransitDelivery, message: TransitMessage, data: bytes) -> None:
         stopped: set[str] = set()
         while True:
             hop = await self._proved(delivery, message, data, stopped)  # (2) to (5)
@@ -176,12 +191,6 @@ class Relay:
 
         hop, _ = await self._verification.run(prove, by=in_turn)
         return hop
-
-    async def _kept(self, message: TransitMessage) -> bytes:
-        try:
-            return await self._payloads.get(message.blob or "")
-        except Refusal as refusal:  # shared storage that lags behind: time can cure it
-            raise HubFault(f"the bytes of document {message.document_id} are not here") from refusal
 
     async def _note_stopped(self, node: str, document_id: str, stopped: list[str]) -> None:
         """Withdrawn or ended otherwise on the way: their copies end here. Noted once."""
@@ -314,6 +323,8 @@ class Relay:
         if repeated or delivery.redelivered:
             branches = await self._still_needed(stored.document_id, branches)
         outgoing = replace(hop.message, hop_records=(*hop.message.hop_records, stored.record))
+        if len(outgoing.document or b"") * len(branches) > self._inline_limit:
+            outgoing = replace(outgoing, document=None, blob=hop.document.sha256)  # see `recent.py`
         lane = hop.document.package.lane
         bodies = [(b.node, replace(outgoing, recipients=b.recipients).encode()) for b in branches]
         await asyncio.gather(*(self._broker.publish(node, lane, body) for node, body in bodies))
