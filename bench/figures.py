@@ -51,7 +51,7 @@ def _title(text: str) -> str:
 def _legend(colours: Mapping[str, str], top: float) -> list[str]:
     parts, x = [], 8.0
     for name, colour in colours.items():
-        wide = 24 + 6.6 * len(name)
+        wide = 30 + 7.0 * len(name)
         if x + wide > WIDTH:
             x, top = 8.0, top + ROW
         parts += [_bar(x, top, 12, colour), _text(x + 17, top + 12, name)]
@@ -60,7 +60,7 @@ def _legend(colours: Mapping[str, str], top: float) -> list[str]:
 
 
 def _legend_rows(colours: Mapping[str, str]) -> int:
-    return 1 + int(sum(24 + 6.6 * len(name) for name in colours) / (WIDTH - 150))
+    return 1 + int(sum(30 + 7.0 * len(name) for name in colours) / (WIDTH - 150))
 
 
 def relative(goal: Goal) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-DOCUMENT, RECORDS, SIGNING, RULES = "document proved", "records proved", "signing", "rules and recipients"
+DOCUMENT, RECORDS, SIGNING, RULES = "document proved", "records", "signing", "rules and recipients"
 CALLS, STORE, BYTES, BROKER = "gRPC and upload", "store", "keeping bytes", "broker's client"
 REST, KERNEL = "event loop and the rest", "kernel"
 
@@ -31,6 +31,8 @@ MARKERS: Sequence[tuple[str, str]] = (
     ("lienthong/edxml/rules", RULES),
     ("lienthong/hub/inspection", RULES),
     ("lienthong/routing/", RULES),
+    ("lienthong/transit/message", BROKER),
+    ("lienthong/hub/", REST),
     ("lienthong/blobs/", BYTES),
     ("lienthong/store/", STORE),
     ("sqlalchemy/", STORE),

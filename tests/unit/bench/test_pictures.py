@@ -38,6 +38,7 @@ def test_a_stack_belongs_to_the_innermost_part_that_knows_a_frame() -> None:
     assert (
         parts.part_of([*hub, "accept (lienthong/store/sql.py:3)", "run (sqlalchemy/x.py:4)"]) == parts.STORE
     )
+    assert parts.part_of([*hub, "submit (lienthong/hub/accept.py:4)"]) == parts.REST
     assert parts.part_of(LOOP) == parts.REST
 
 
