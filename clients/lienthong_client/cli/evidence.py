@@ -15,7 +15,7 @@ from lienthong_client.carried import find_named
 from lienthong_client.cli import shapes
 from lienthong_client.cli.arguments import FILLED
 from lienthong_client.cli.fetch import tell_proof
-from lienthong_client.cli.output import clean
+from lienthong_client.cli.output import Output, clean
 from lienthong_client.cli.session import session_of
 from lienthong_client.client import AgencyClient
 from lienthong_client.content import copy_content, external_entries
@@ -70,11 +70,11 @@ def evidence(
     """Export the signed evidence of a document, verified."""
     session = session_of(context)
     output = session.output
+    if source is None and content:
+        raise typer.BadParameter("goes with --document", param_hint="'--content'")
     data = None if source is None else source.read_bytes()
     package = None if data is None else read(data)
     digest = None if data is None else sha256_hex(data)
-    if source is None and content:
-        raise typer.BadParameter("goes with --document", param_hint="'--content'")
 
     async def work(client: AgencyClient) -> tuple[EvidenceSet, list[Path], list[str]]:
         found = await client.evidence(document, sha256=digest)
@@ -101,12 +101,17 @@ def evidence(
             }
         )
         return
+    _tell(found, folder, len(paths), output)
+
+
+def _tell(found: EvidenceSet, folder: Path, count: int, output: Output) -> None:
+    """For people: what was verified, and where it lies."""
     words = output.words
     output.show(f"{words('evidence_for')} {found.document_id}")
     output.facts({"SHA-256": found.proof.acceptance.document_sha256})
     output.show(f"{words('verified')}:")
     tell_proof(found.proof, output)
-    output.show(f"{words('written')} {folder}/ ({len(paths)})")
+    output.show(f"{words('written')} {folder}/ ({count})")
     if output.is_terminal:
         output.note(f"{words('verify_later')}: lienthong-agency verify {folder}/", style="dim")
 

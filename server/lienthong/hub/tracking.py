@@ -118,7 +118,7 @@ class Tracker:
         return tracking.document, items
 
     async def _visible(self, caller: Caller, reference: str) -> tuple[DocumentRow, list[DeliveryRow]]:
-        document = await self._store.document(reference)
+        document = await self._named(caller, reference)
         if document is not None:
             deliveries = await self._store.deliveries(document.id)
             if caller.role == Role.OPERATOR or caller.agency == document.sender:
@@ -127,6 +127,16 @@ class Tracker:
             if own:
                 return document, own
         raise Refusal(Code.NOT_FOUND, field="document", detail=reference)
+
+    async def _named(self, caller: Caller, reference: str) -> DocumentRow | None:
+        """An edXML DocumentId is its sender's choice: the caller's own stands before another's who wrote the same."""
+        found = await self._store.document(reference)
+        if found is None or caller.role == Role.OPERATOR or found.sender == caller.agency:
+            return found
+        if caller.agency is None or reference in (found.id, found.sha256):
+            return found
+        own = await self._store.sent(caller.agency, reference)
+        return own[0] if own else found
 
 
 def _own_acceptance(items: list[EvidenceItem]) -> list[EvidenceItem]:

@@ -64,6 +64,16 @@ async def test_sender_and_operators_see_all_of_it(bench: Bench, reader: str) -> 
     assert [t.delivery.recipient for t in tracking.deliveries] == [DEPARTMENT, OTHER_COMMUNE]
 
 
+async def test_another_agency_that_uses_our_document_id_does_not_hide_our_document(bench: Bench) -> None:
+    """Only our own identity is ours to choose: whoever writes the same DocumentId later is another sender."""
+    ours = await bench.sent(COMMUNE, [DEPARTMENT])
+    written = ours.document.edxml_document_id or ""
+    theirs = await bench.sent(OTHER_COMMUNE, [DEPARTMENT], document_id=written)
+    assert theirs.document.edxml_document_id == written
+    assert (await bench.hub.track(bench.caller(COMMUNE), written)).document.id == ours.document.id
+    assert (await bench.hub.track(bench.caller(OTHER_COMMUNE), written)).document.id == theirs.document.id
+
+
 @pytest.mark.parametrize("stranger", [DISTRICT, PROVINCE, OTHER_COMMUNE])
 async def test_for_others_there_is_no_such_document(bench: Bench, stranger: str) -> None:
     """A node on the way is no reader either: its relay passes documents on, its office does not see them."""
