@@ -3,8 +3,10 @@
 A status names the document in ResponseFor, by its DocumentId or, without one, by number, date and agency where exactly
 one new document fits; it must come from one of the document's recipients, 13 from its sender.
 A recall or update names it in Bussiness/DocumentId, else in the header's own DocumentId or in ResponseFor (the
-public SDK does each); a replacement lists documents with agencies. A name this hub never took a document under is no
-refusal: the package travels like any other, its sender is warned and an event is kept.
+public SDK does each), else by the number and date in one of these, where exactly one fits: several are a refusal, for a
+recall that takes nothing back must not look like one that does. A replacement lists documents with agencies. A name
+this hub never took a document under is no refusal: the package travels like any other, its sender is warned and an
+event is kept.
 
 A new document whose ResponseFor names one its sender received, sent to agencies that did not get it, passes it on. When
 that one is taken back from or replaced at whoever passed it on, the one who asks is warned of the copies, and a notice
@@ -13,7 +15,7 @@ tells the other of them. They are not withdrawn: they are another agency's docum
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -29,6 +31,7 @@ from lienthong.hub.rows import DeliveryRow, DocumentRow
 from lienthong.hub.status_port import NewRequest, NewStatus
 
 TARGET_UNKNOWN = "target-unknown"
+TARGET_AMBIGUOUS = "target-ambiguous"
 ONWARD_COPIES = "onward-copies"
 
 _RESPONSE_FOR = "MessageHeader/ResponseFor/DocumentId"
@@ -66,7 +69,7 @@ class Business:
         else:
             match package.business.type:
                 case BusinessType.RECALL:
-                    effects = await self._recall(sender, package, recipients)
+                    effects = await self._recall(sender, package, recipients, directory)
                 case BusinessType.UPDATE:
                     effects = await self._update(sender, package, recipients, directory)
                 case BusinessType.REPLACE:
@@ -146,13 +149,17 @@ class Business:
 
     async def _numbered(self, author: str, named: ResponseFor) -> str | None:
         """The DocumentId of the one new document of `author` under this number, promulgated on this day."""
-        number, slash, notation = (named.code or "").strip().partition("/")
-        day = _day(named.promulgation_date)
+        names = await self._fitting(author, named.code, _day(named.promulgation_date))
+        return names[0] if len(names) == 1 else None
+
+    async def _fitting(self, author: str, code: str | None, day: date | None) -> list[str]:
+        """DocumentIds of the new documents of `author` under this number, promulgated on this day."""
+        number, slash, notation = (code or "").strip().partition("/")
         if not (number and slash and notation and day):
-            return None
+            return []
         rows = await self._store.numbered(author, number, notation, day.year)
-        names = {row.edxml_document_id for row in rows if row.promulgation_date == day.isoformat()}
-        return names.pop() if len(names) == 1 else None
+        same_day = (row.edxml_document_id for row in rows if row.promulgation_date == day.isoformat())
+        return list(dict.fromkeys(name for name in same_day if name is not None))
 
     async def _foreign(self, sender: str, code: StatusCode, name: str, other: str) -> Effects:
         """Not a document of the author's: somebody else's (13 by a recipient), or one this hub never had."""
@@ -174,8 +181,10 @@ class Business:
 
     # --- recall, update, replace ------------------------------------------------------------------------
 
-    async def _recall(self, sender: str, package: Document, recipients: list[str]) -> Effects:
-        target, unknown = await self._named(sender, package, {BusinessType.RECALL})
+    async def _recall(
+        self, sender: str, package: Document, recipients: list[str], directory: Directory
+    ) -> Effects:
+        target, unknown = await self._named(sender, package, {BusinessType.RECALL}, directory)
         if target is None:
             return unknown
         kind, reason = RequestKind.RECALL, package.business.reason
@@ -189,7 +198,9 @@ class Business:
     async def _update(
         self, sender: str, package: Document, recipients: list[str], directory: Directory
     ) -> Effects:
-        target, unknown = await self._named(sender, package, {BusinessType.RECALL, BusinessType.UPDATE})
+        target, unknown = await self._named(
+            sender, package, {BusinessType.RECALL, BusinessType.UPDATE}, directory
+        )
         if target is None:
             return unknown
         reason = package.business.reason
@@ -231,9 +242,13 @@ class Business:
         return Effects(requests=tuple(requests), refused=refused, warnings=tuple(warnings))
 
     async def _named(
-        self, sender: str, package: Document, never: set[BusinessType]
+        self, sender: str, package: Document, never: set[BusinessType], directory: Directory
     ) -> tuple[_Target | None, Effects]:
-        """The document a recall or update speaks of; where Bussiness names one, nothing else counts."""
+        """The document a recall or update speaks of; where Bussiness names one, nothing else counts.
+
+        What no DocumentId finds is looked for by number and date, the header's own first. RULE_VIOLATED
+        (target-ambiguous) where several documents fit.
+        """
         path = "TraceHeaderList/Bussiness/DocumentId"
         names = [(path, package.business.document_id)]
         if package.business.document_id is None:
@@ -245,6 +260,14 @@ class Business:
         for _, name in names:
             if name:
                 for target in await self._targets(sender, name):
+                    if target.document.business_type not in never:
+                        return target, Effects()
+        if package.business.document_id is None:
+            for field, code, day in _numbers(sender, package, directory):
+                fitting = await self._fitting(sender, code, day)
+                if len(fitting) > 1:
+                    raise _ambiguous(field, code, day, fitting)
+                for target in await self._targets(sender, fitting[0]) if fitting else ():
                     if target.document.business_type not in never:
                         return target, Effects()
         return None, _unknown(names[0][0], names[0][1])
@@ -275,6 +298,23 @@ def _codes(directory: Directory, written: Iterable[str]) -> list[str]:
     """Canonical codes of those the directory knows, each once."""
     found = (directory.find(code) for code in written)
     return list(dict.fromkeys(agency.code for agency in found if agency is not None))
+
+
+def _numbers(
+    sender: str, package: Document, directory: Directory
+) -> Iterator[tuple[str, str | None, date | None]]:
+    """(path, number and notation, date) of what may be the sender's own document: in the header, in ResponseFor."""
+    yield "MessageHeader/Code", f"{package.code_number}/{package.code_notation}", package.promulgation_date
+    for place, named in enumerate(package.response_for[:_CANDIDATES], 1):
+        author = directory.find(named.organ_id or sender)
+        if author is not None and author.code == sender and not named.document_id:
+            yield f"MessageHeader/ResponseFor[{place}]/Code", named.code, _day(named.promulgation_date)
+
+
+def _ambiguous(path: str, code: str | None, day: date | None, names: list[str]) -> Refusal:
+    found = f"{code}, {day}: {len(names)} documents ({'; '.join(names[:_CANDIDATES])})"
+    detail = f"{TARGET_AMBIGUOUS}: {found}; name one in Bussiness/DocumentId"
+    return Refusal(Code.RULE_VIOLATED, field=path, detail=detail, rule=TARGET_AMBIGUOUS)
 
 
 def _day(written: str | None) -> date | None:

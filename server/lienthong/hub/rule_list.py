@@ -6,7 +6,7 @@ from typing import Final
 
 from lienthong.edxml.rules.finding import About
 from lienthong.hub import numbers
-from lienthong.hub.business import TARGET_UNKNOWN
+from lienthong.hub.business import TARGET_AMBIGUOUS, TARGET_UNKNOWN
 
 #: rule -> what it asks, in English, and the rest
 HUB_RULES: Final[dict[str, tuple[str, About]]] = {
@@ -41,6 +41,17 @@ HUB_RULES: Final[dict[str, tuple[str, About]]] = {
             clause="QCVN 102:2016 (Bussiness)",
             good="a DocumentId sent before",
             bad="a DocumentId of another linkage",
+        ),
+    ),
+    TARGET_AMBIGUOUS: (
+        "Does a recall or update that names its document by number and date alone mean exactly one?",
+        About(
+            vi="Thu hồi, cập nhật chỉ nêu số, ký hiệu và ngày thì phải đúng một văn bản đã gửi",
+            field="MessageHeader/Code, ResponseFor/Code",
+            blocks="yes",
+            clause="QCVN 102:2016 (Bussiness, ResponseFor)",
+            good="212/UBND-VX of 2026/03/02, sent once",
+            bad="212/UBND-VX of 2026/03/02, sent under two DocumentIds",
         ),
     ),
 }
