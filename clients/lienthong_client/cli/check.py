@@ -119,7 +119,7 @@ def tell(checked: Checked, output: Output) -> None:
     output.show(styled(words(key), verdict))
     output.facts({words("signer"): checked.signer or "", "SHA-256": checked.sha256})
     if checked.earlier is not None:
-        output.show(f"  {words('repeated')}: {checked.earlier}")
+        output.show(f"  {words('check_repeated')} {checked.earlier}")
     for problem in checked.problems:
         mark, style = ("✗", "FAILED") if problem.blocking else ("!", "INDETERMINATE")
         line = styled(f"  {mark} ", style).append(clean(problem.message(words.language)), style="default")

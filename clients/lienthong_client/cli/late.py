@@ -57,7 +57,7 @@ def late(
             output.json(shapes.overdue(item))
         return
     headings = [
-        output.words(key) for key in ("receipt", "due", "received", "status", "with", "number", "subject")
+        output.words(key) for key in ("delivery", "due", "received", "status", "with", "number", "subject")
     ]
     output.rows(headings, [_row(item, side, output) for item in found], flexible=6)
     output.note(output.words("late_count", count=len(found)), style="dim")

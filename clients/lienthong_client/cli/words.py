@@ -38,7 +38,9 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "No profile was found: the signature is not verified",
         "Không tìm thấy profile: chưa kiểm tra chữ ký",
     ),
+    "check_repeated": ("The hub has these very bytes already, as", "Hub đã có gói tin này, là văn bản"),
     "document": ("Document", "Văn bản"),
+    "delivery": ("Delivery", "Lượt gửi"),
     "recipients": ("Recipients", "Nơi nhận"),
     "receipt": ("Receipt", "Biên nhận"),
     "next_track": ("Follow it with", "Theo dõi bằng lệnh"),
@@ -96,7 +98,6 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "changes": ("To come", "Sắp thay đổi"),
     "verdict": ("Verdict", "Kết luận"),
     "step_skipped": ("not reached", "chưa tới bước này"),
-    "not_examined": ("not examined", "không kiểm tra"),
     "no_crls": (
         "no revocation list was given, so revocation was not checked",
         "không có danh sách thu hồi nên chưa kiểm tra thu hồi",
@@ -119,7 +120,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
 _STATES: Final[dict[str, tuple[str, str]]] = {
     "ACCEPTED": ("accepted", "đã tiếp nhận"),
     "IN_TRANSIT": ("in transit", "đang chuyển"),
-    "CONSIGNED": ("in the inbox", "đã đến hộp thư"),
+    "CONSIGNED": ("in the inbox", "đã vào hộp đến"),
     "HANDED_OVER": ("handed over", "đã nhận"),
     "REFUSED": ("refused", "bị từ chối"),
     "WITHDRAWN": ("withdrawn", "đã thu hồi"),
@@ -139,9 +140,9 @@ _STATUSES: Final[dict[str, tuple[str, str]]] = {
     "04": ("assigned", "đã phân công xử lý"),
     "05": ("in work", "đang xử lý"),
     "06": ("completed", "đã hoàn thành"),
-    "13": ("recall asked", "yêu cầu lấy lại"),
-    "15": ("recall agreed", "đồng ý lấy lại"),
-    "16": ("recall declined", "từ chối lấy lại"),
+    "13": ("recall asked", "đề nghị lấy lại"),
+    "15": ("recall or update agreed", "đồng ý lấy lại, cập nhật"),
+    "16": ("recall or update declined", "từ chối lấy lại, cập nhật"),
 }
 
 #: tiers are data; these are the usual ones

@@ -8,8 +8,6 @@ from typing import Final
 BUSINESS: Final[dict[str, tuple[str, str]]] = {
     "warning": ("Note", "Lưu ý"),
     "status_said": ("Said: {status}", "Đã gửi trạng thái: {status}"),
-    "said_late": ("known later already", "đến sau trạng thái mới hơn"),
-    "said_repeated": ("said before", "đã có trước đó"),
     "recall_withdrawn": (
         "stopped at {node}, at {at}; never handed over",
         "đã chặn tại {node} lúc {at}; chưa giao",

@@ -356,7 +356,7 @@ def _unknown(path: str, name: str | None) -> Effects:
     finding = Finding(
         rule=TARGET_UNKNOWN,
         field=path,
-        detail_vi=f"Trục chưa từng nhận văn bản {name or '(không nêu)'}; gói vẫn được chuyển",
+        detail_vi=f"Hub chưa từng nhận văn bản {name or '(không nêu)'}; gói vẫn được chuyển",
         detail_en=f"this hub never took a document {name or '(none named)'}; the package is carried all the same",
         blocking=False,
     )
