@@ -7,6 +7,7 @@ in the store, and the reconciler publishes it later. Publishing twice is harmles
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -21,7 +22,9 @@ from lienthong.transit.message import TransitMessage
 
 log = structlog.get_logger(__name__)
 
-NOTE_AFTER = 0.02  # seconds in which confirmations are gathered
+NOTE_AFTER = (
+    0.2  # seconds in which confirmations are gathered: one commit for all, when their documents are past
+)
 DEFAULT_INLINE_LIMIT = 262_144  # bytes of a document that travel in the message itself
 
 
@@ -55,6 +58,7 @@ class Dispatcher:
         self._in_hand: set[str] = set()
         self._confirmed: list[str] = []
         self._noting: asyncio.Task[None] | None = None
+        self._last = asyncio.Event()  # nothing more is to be gathered
 
     def enqueue(
         self, document: DocumentRow, acceptance: bytes, recipients: tuple[str, ...], data: bytes
@@ -72,10 +76,12 @@ class Dispatcher:
 
     async def run(self, stop: asyncio.Event, *, workers: int = 16) -> None:
         """Publish what is enqueued until `stop`, then what is left, then return."""
+        self._last.clear()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._work()) for _ in range(workers)]
             await stop.wait()
             await self._jobs.join()
+            self._last.set()
             for task in tasks:
                 task.cancel()
             if self._noting is not None:
@@ -109,7 +115,9 @@ class Dispatcher:
     async def _note_all(self) -> None:
         try:
             while self._confirmed:
-                await asyncio.sleep(NOTE_AFTER)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(NOTE_AFTER):
+                        await self._last.wait()
                 ids, self._confirmed = self._confirmed, []
                 try:
                     await self._store.mark_published(ids, self._clock())

@@ -13,6 +13,7 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Lane
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.errors import Code, HubFault, Refusal
+from lienthong.hub import dispatch
 from lienthong.hub.dispatch import Dispatcher
 from lienthong.hub.ports import Outcome
 from lienthong.hub.reconcile import Reconciler
@@ -90,14 +91,17 @@ async def test_a_full_backlog_never_holds_a_sender_up(bench: Bench) -> None:
     assert len(bench.broker.published) == 1
 
 
-async def test_the_end_publishes_what_is_enqueued_and_then_returns(bench: Bench) -> None:
+async def test_the_end_publishes_and_notes_what_is_enqueued_and_then_returns(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "NOTE_AFTER", 3600.0)  # the end waits for nobody
     stop = asyncio.Event()
     running = asyncio.create_task(bench.dispatcher.run(stop, workers=2))
-    for number in range(5):
-        await bench.submit(COMMUNE, [DEPARTMENT], code_number=str(number))
+    sent = [await bench.submit(COMMUNE, [DEPARTMENT], code_number=str(number)) for number in range(5)]
     stop.set()
-    await running
+    await asyncio.wait_for(running, 60)
     assert len(bench.broker.published) == 5
+    assert all([await published(bench, one.document.id) for one in sent])
 
 
 async def test_a_stored_acceptance_of_another_kind_is_our_fault(
