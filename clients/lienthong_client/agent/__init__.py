@@ -6,6 +6,7 @@
     failed/     one folder per document: the files, reason.txt for people, result.json for programs
     inbox/      one folder per received document: document.edxml, attachments/, evidence/, delivery.json
     refused/    deliveries that were not believed, and why
+    notices/    one folder per document that was recalled, replaced or is asked back: notice.txt, notice.json
 
 Every step is a durable write followed by one rename, so a crash between any two leaves a state the next start goes on
 from: `job.py` for what is sent, `receiver.py` for what comes.

@@ -52,6 +52,16 @@ class Folders:
         return self.root / "refused"
 
     @property
+    def notices(self) -> Path:
+        """One folder per notice about a document: recalled, replaced, asked back."""
+        return self.root / "notices"
+
+    @property
+    def noticed(self) -> Path:
+        """One folder per notice that stands in `notices` or did lately."""
+        return self.root / ".notices"
+
+    @property
     def arriving(self) -> Path:
         """One folder per delivery whose receipt is not with the hub yet."""
         return self.root / ".arriving"
@@ -85,8 +95,8 @@ class Folders:
     def all(self) -> tuple[Path, ...]:
         """Every folder under the root."""
         return (
-            self.outbox, self.sending, self.sent, self.failed, self.inbox, self.refused, self.arriving,
-            self.webhooks,
+            self.outbox, self.sending, self.sent, self.failed, self.inbox, self.refused, self.notices,
+            self.noticed, self.arriving, self.webhooks,
         )  # fmt: skip
 
     @contextmanager

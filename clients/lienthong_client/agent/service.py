@@ -18,6 +18,7 @@ from lienthong.errors import Code, Refusal
 from lienthong_client.agent.disk import Disk
 from lienthong_client.agent.folders import Folders
 from lienthong_client.agent.follower import Follower
+from lienthong_client.agent.notices import Notices
 from lienthong_client.agent.pace import Pace
 from lienthong_client.agent.receiver import Receiver
 from lienthong_client.agent.sender import Sender
@@ -87,6 +88,10 @@ class Agent:
             status=self.status,
         )
 
+        self.notices = Notices(
+            client=self.client, folders=self.folders, disk=self.disk, pace=self.pace, status=self.status
+        )
+
     async def run(self, stop: asyncio.Event, *, on_ready: Callable[[], None] = lambda: None) -> None:
         """Work until `stop` is set."""
         self.client.check_keys()
@@ -117,6 +122,7 @@ class Agent:
             self.receiver.run(),
             self.follower.run(),
             self.webhooks.run(),
+            *([self.notices.run()] if self.settings.inbox.notices else []),
             self._heartbeat(),
             stop.wait(),
         ]

@@ -70,6 +70,8 @@ class InboxSettings(_Section):
 
     parallel: Annotated[int, Field(ge=1, le=32)] = 4
     """Documents fetched at the same time; express ones have as many places of their own."""
+    notices: bool = True
+    """Whether notices (recalled, replaced, asked back) become files in notices/ and then count as seen."""
 
 
 class StatusSettings(_Section):

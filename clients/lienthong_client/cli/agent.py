@@ -25,6 +25,8 @@ EPILOG = """[b]Folders[/b], made under `folder` when missing
 
   refused/   deliveries that were not believed, and why; no receipt was signed for them
 
+  notices/   one folder per document that was recalled, replaced or is asked back: notice.txt, notice.json
+
 [b]What may lie in outbox/[/b]: signed edXML (sent as it is), unsigned edXML (signed first), or a PDF with a YAML of
 the same name:
 

@@ -9,11 +9,12 @@ from rich.text import Text
 
 from lienthong.errors import Refusal
 from lienthong_client.cli import shapes
+from lienthong_client.cli.notices import number_of, sender_of, told
 from lienthong_client.cli.output import Output, clean, local_time
 from lienthong_client.cli.session import session_of
 from lienthong_client.client import AgencyClient
 from lienthong_client.errors import Unreachable
-from lienthong_client.results import DocumentSummary, InboxItem
+from lienthong_client.results import InboxItem
 from lienthong_client.results_business import Notice
 
 EPILOG = """[b]Examples[/b]
@@ -92,29 +93,13 @@ def _show_notice(notice: Notice, output: Output) -> None:
         return
     document, asked = notice.document, notice.request
     sender, number = sender_of(document), number_of(document)
-    key = f"notice_{asked.kind}_{asked.state}"
-    by = f"{number_of(notice.by)} ({notice.by.document_id})"
-    what = output.words(key, document=document.document_id, by=by)
-    told = ": ".join(part for part in (what, asked.reason) if part)
-    if notice.onward:
-        copies = ", ".join(f"{number_of(copy)} ({copy.document_id})" for copy in notice.onward)
-        told += "; " + output.words("notice_onward", copies=copies)
+    what = told(notice, output.words)
     delivery_id = notice.delivery.delivery_id
     if not output.is_terminal:
         priority = output.words.priority(document.priority)
         at = local_time(asked.asked_at)
-        output.tabbed((delivery_id, at, sender, number, priority, document.subject, told))
+        output.tabbed((delivery_id, at, sender, number, priority, document.subject, what))
         return
     head = Text(clean(delivery_id), style="dim").append(f"  {local_time(asked.asked_at)}")
     output.show(head, f"  {clean(sender)}", f"  {clean(number)}  {clean(document.subject)}")
-    output.show(Text(f"  {clean(told)}", style="yellow"))
-
-
-def sender_of(document: DocumentSummary) -> str:
-    """Name and code."""
-    return f"{document.sender_name} ({document.sender})" if document.sender_name else document.sender
-
-
-def number_of(document: DocumentSummary) -> str:
-    """`212/UBND-VX`; what it is where it has none."""
-    return f"{document.code_number}/{document.code_notation}" if document.code_number else document.kind
+    output.show(Text(f"  {clean(what)}", style="yellow"))
