@@ -205,15 +205,17 @@ async def test_one_message_held_many_times_at_once_is_held_once(store: Store) ->
     assert len(await store.held(HeldKind.QUARANTINE)) == 1
 
 
-async def test_held_messages_are_listed_newest_first_by_kind(store: Store) -> None:
+async def test_held_messages_are_listed_newest_first_by_kind_without_their_bytes(store: Store) -> None:
     made = [a_held(None, at=after(n)) for n in (1, 3, 2)]
     other = a_held(None, HeldKind.DEAD_LETTER)
     for held in (*made, other):
         await store.hold(held, recipients=[])
     closed = await store.resolve(made[1].id, "rejected", "giả mạo", "operator:CN=an", after(9))
-    assert await store.held(HeldKind.QUARANTINE) == [made[2], made[0]]
-    assert await store.held(HeldKind.QUARANTINE, limit=1) == [made[2]]
-    assert await store.held(HeldKind.QUARANTINE, include_resolved=True) == [closed, made[2], made[0]]
+    assert all(held.message for held in (*made, other, closed))
+    first, newest, closed, other = (replace(held, message=b"") for held in (made[0], made[2], closed, other))
+    assert await store.held(HeldKind.QUARANTINE) == [newest, first]
+    assert await store.held(HeldKind.QUARANTINE, limit=1) == [newest]
+    assert await store.held(HeldKind.QUARANTINE, include_resolved=True) == [closed, newest, first]
     assert await store.held(HeldKind.DEAD_LETTER) == [other]
 
 

@@ -442,7 +442,7 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
         self, kind: HeldKind, *, include_resolved: bool = False, limit: int = 100
     ) -> list[HeldRow]:
         found = [
-            row
+            replace(row, message=b"")
             for row in self._held.values()
             if row.kind is kind and (include_resolved or row.resolved_at is None)
         ]

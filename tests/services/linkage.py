@@ -235,7 +235,7 @@ class Linkage:
         return row
 
     async def until_held(self, kind: HeldKind, count: int = 1) -> list[HeldRow]:
-        """Wait until so many messages are held."""
+        """Wait until so many messages are held; each with its bytes, which lists leave out."""
         held: list[HeldRow] = []
         try:
             async with asyncio.timeout(DEADLINE):
@@ -243,7 +243,7 @@ class Linkage:
                     await asyncio.sleep(POLL)
         except TimeoutError:
             raise AssertionError(f"{len(held)} {kind} held, not {count}") from None
-        return held
+        return [whole for row in held if (whole := await self.store.held_one(row.id)) is not None]
 
     async def hops(self, sender: str, document_id: str, recipient: str) -> list[str]:
         """The nodes the delivery passed, as its sender sees it."""

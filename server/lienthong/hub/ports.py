@@ -214,7 +214,7 @@ class HeldStore(Protocol):
     async def held(
         self, kind: HeldKind, *, include_resolved: bool = False, limit: int = 100
     ) -> list[HeldRow]:
-        """Newest first."""
+        """Newest first, `message` empty: a list of large ones would not fit into memory."""
         ...
 
     async def held_one(self, held_id: str) -> HeldRow | None:

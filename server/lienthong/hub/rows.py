@@ -215,7 +215,7 @@ class HeldRow:
     document_id: str | None  #: as the message claims; None when it cannot be read
     code: Code
     detail: str | None
-    message: bytes
+    message: bytes  #: empty in lists
     resolved_at: datetime | None = None
     resolution: str | None = None  #: released | rejected | requeued | discarded
     reason: str | None = None

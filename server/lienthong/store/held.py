@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, LargeBinary, literal, select, update
 
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.ids import sha256_hex
@@ -20,6 +20,12 @@ table = tables.held
 #: where the deliveries of a held message stand, and what the log calls it
 STATES = {HeldKind.QUARANTINE: DeliveryState.QUARANTINED, HeldKind.DEAD_LETTER: DeliveryState.DEAD}
 EVENTS = {HeldKind.QUARANTINE: "held.quarantined", HeldKind.DEAD_LETTER: "held.dead_lettered"}
+
+
+_WITHOUT_BYTES = [
+    literal(b"", LargeBinary).label(column.name) if column is table.c.message else column
+    for column in table.c
+]
 
 
 def hold(connection: Connection, held: HeldRow, *, recipients: Sequence[str]) -> HeldRow:
@@ -67,10 +73,9 @@ def _earlier(connection: Connection, values: dict[str, Any]) -> HeldRow:
 def held(
     connection: Connection, kind: HeldKind, *, include_resolved: bool = False, limit: int = 100
 ) -> list[HeldRow]:
-    """Newest first."""
-    query = (
-        select(table).where(table.c.kind == kind).order_by(table.c.at.desc(), table.c.id.desc()).limit(limit)
-    )
+    """Newest first, without their bytes."""
+    newest = (table.c.at.desc(), table.c.id.desc())
+    query = select(*_WITHOUT_BYTES).where(table.c.kind == kind).order_by(*newest).limit(limit)
     if not include_resolved:
         query = query.where(tables.unresolved)
     return [rows.held(row) for row in connection.execute(query)]

@@ -221,7 +221,13 @@ class Bench:
 
     async def quarantined(self) -> HeldRow:
         """The one message in quarantine."""
-        (held,) = await self.store.held(HeldKind.QUARANTINE)
+        return await self.held(HeldKind.QUARANTINE)
+
+    async def held(self, kind: HeldKind) -> HeldRow:
+        """The one message that is held, with its bytes, which lists leave out."""
+        (listed,) = await self.store.held(kind)
+        held = await self.store.held_one(listed.id)
+        assert held is not None
         return held
 
     async def kinds(self, document_id: str | None = None) -> list[str]:

@@ -35,8 +35,7 @@ def dead(body: bytes, node: str = DISTRICT, reason: str | None = "the store was 
 
 async def dead_letter(bench: Bench, body: bytes) -> HeldRow:
     assert await bench.dead_letters.handle(dead(body)) is Outcome.DONE
-    (held,) = await bench.store.held(HeldKind.DEAD_LETTER)
-    return held
+    return await bench.held(HeldKind.DEAD_LETTER)
 
 
 async def quarantine(bench: Bench) -> tuple[Submission, HeldRow]:
