@@ -141,11 +141,6 @@ def compose(
     return document, attachments
 
 
-def is_numbered(document: Document) -> bool:
-    """False when `compose` had to make up number and notation."""
-    return not document.code_notation.startswith("CHUACAPSO-")
-
-
 def find_type(text: str) -> tuple[str, int]:
     """(name, TypeDetail) of a type given by abbreviation or name, diacritics optional."""
     for detail, (short, name) in enumerate(TYPES.items(), start=1):
@@ -160,7 +155,7 @@ def find_type(text: str) -> tuple[str, int]:
         raise DraftError(
             Code.ARGUMENT_INVALID,
             field="type",
-            detail=f"{text!r} is not one of {', '.join(TYPES)}",
+            detail=f"{text!r} không thuộc / is not one of {', '.join(TYPES)}",
         )
     return folded[0]
 
@@ -175,7 +170,7 @@ def find_priority(text: str) -> Priority:
     raise DraftError(
         Code.ARGUMENT_INVALID,
         field="priority",
-        detail=f"{text!r} is not 0-4 or one of {', '.join(PRIORITIES)}",
+        detail=f"{text!r} không thuộc / is not 0-4 or one of {', '.join(PRIORITIES)}",
     )
 
 
@@ -196,7 +191,9 @@ def read_number(code: str) -> tuple[str, str]:
     number, slash, notation = (part.strip() for part in code.partition("/"))
     if not number or not slash or not notation or "," in code:
         raise DraftError(
-            Code.ARGUMENT_INVALID, field="code", detail=f"{code!r} is not NUMBER/NOTATION, e.g. 12/UBND-VP"
+            Code.ARGUMENT_INVALID,
+            field="code",
+            detail=f"{code!r} không có dạng SỐ/KÝ HIỆU / is not NUMBER/NOTATION, e.g. 12/UBND-VP",
         )
     return number, notation
 
@@ -240,5 +237,5 @@ def _entry(file: File | BigFile, attachment: Attachment | None) -> ManifestEntry
 def _text(text: str, name: str) -> str:
     cleaned = unicodedata.normalize("NFC", text).strip()
     if not cleaned:
-        raise DraftError(Code.ARGUMENT_INVALID, field=name, detail="is empty")
+        raise DraftError(Code.ARGUMENT_INVALID, field=name, detail="để trống / is empty")
     return cleaned

@@ -137,7 +137,8 @@ class Job:
                 continue
             look = Look.at(outbox / file.original)
             if look != file.look:
-                problems.append(f"{file.kept} {'vanished' if look is None else 'changed'} while it was taken")
+                what = "biến mất / vanished" if look is None else "thay đổi / changed"
+                problems.append(f"{file.kept}: {what} while it was taken")
                 continue
             disk.move(outbox / file.original, self.source(file))
         return "; ".join(problems) or None

@@ -61,7 +61,7 @@ class Letter:
 def read_letter(data: bytes) -> Letter:
     """Raises `DraftError` with the key that is wrong."""
     if len(data) > LONGEST:
-        raise _wrong("", f"is longer than {LONGEST} bytes")
+        raise _wrong("", f"dài quá / is longer than {LONGEST} byte")
     try:
         table = yaml.load(data.decode("utf-8-sig"), Loader=yaml.BaseLoader)  # noqa: S506 - builds text only
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
@@ -84,10 +84,10 @@ def _value(key: Any, value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
             str(key), f"không có mục này / unknown; known are {', '.join(_LISTS + _TEXTS + _DATES + _FLAGS)}"
         )
     if not isinstance(value, str):
-        raise _wrong(key, "must be text")
+        raise _wrong(key, "phải là chuỗi ký tự / must be text")
     if key in _FLAGS:
         if value not in ("true", "false"):
-            raise _wrong(key, f"{value!r} is not true or false")
+            raise _wrong(key, f"{value!r} không phải / is not true or false")
         return value == "true"
     if key in _TEXTS:
         return value
@@ -100,15 +100,17 @@ def _value(key: Any, value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
 def _list(key: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise _wrong(key, "must be a list of texts")
+        raise _wrong(key, "phải là danh sách chuỗi / must be a list of texts")
     if key == "to":
         return tuple(code.strip() for item in items for code in item.split(",") if code.strip())
     names = tuple(unicodedata.normalize("NFC", item) for item in items)
     for name in names:
         if not name or name.startswith(".") or "/" in name or "\\" in name or "\0" in name:
-            raise _wrong(key, f"{name!r} is not the plain name of a file in the outbox")
+            raise _wrong(
+                key, f"{name!r} không phải tên tệp trong / is not the plain name of a file in outbox/"
+            )
     if len(set(names)) < len(names):
-        raise _wrong(key, "names a file twice")
+        raise _wrong(key, "nêu một tệp hai lần / names a file twice")
     return names
 
 

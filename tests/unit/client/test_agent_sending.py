@@ -286,7 +286,7 @@ async def test_file_that_changes_while_it_is_taken_fails_visibly(office: Offices
     assert ours.names("outbox") == ["a.pdf"]
     ours.put("a.pdf", b"%PDF another%%EOF")
     await ours.work(ours.agent())
-    assert "a.pdf changed while it was taken" in (ours.root / "failed/a/reason.txt").read_text()
+    assert "a.pdf: thay đổi / changed while it was taken" in (ours.root / "failed/a/reason.txt").read_text()
 
 
 async def test_a_clerk_reads_in_the_offices_language_what_to_do_with_a_bad_file(office: Offices) -> None:
