@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lienthong.api.v1 import admin_pb2, common_pb2, directory_pb2
-from lienthong.cli import output, reforms
+from lienthong.cli import output, plans, reforms
 from lienthong.cli.arguments import CERTIFICATE, CODE, DAY, FILLED, SHA256, one_of
 from lienthong.cli.operator import Operator, command, group, warn
 from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Directory, Environment
@@ -25,6 +25,15 @@ BATCH = 1_000  # agencies per part of an import: well under the hub's bound of 1
 IMPORT_SECONDS = 600.0
 SHOWN = 200  # agencies of a list, unless more are asked for
 
+
+def _to_come(row: Mapping[str, Any]) -> str:
+    """What a day to come brings; what a `--dry-run` for that day would change shows here."""
+    begins = [f"begins {row['valid_from']}"] if row["status"] == "planned" else []
+    changes = [f"{change['on']}: {plans.told(change)}" for change in row["changes"]]
+    ends = [f"until {row['valid_to']}"] if row["valid_to"] and row["status"] != "closed" else []
+    return "; ".join([*begins, *changes, *ends])
+
+
 AGENCY_COLUMNS: list[output.Column] = [
     ("CODE", output.field("code")),
     ("NAME", output.field("name")),
@@ -33,6 +42,7 @@ AGENCY_COLUMNS: list[output.Column] = [
     ("STATUS", output.field("status")),
     ("OTHER CODES", output.field("aliases")),
     ("SUCCESSORS", output.field("successors")),
+    ("TO COME", _to_come),
 ]
 
 CERTIFICATE_COLUMNS: list[output.Column] = [

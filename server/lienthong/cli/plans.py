@@ -22,7 +22,11 @@ def _what(row: Mapping[str, Any]) -> str:
     if row["kind"] == "end":
         followed = ", ".join(row["successors"])
         return f"closes, followed by {followed}" if followed else "closes"
-    change = row["change"]
+    return told(row["change"])
+
+
+def told(change: Mapping[str, Any]) -> str:
+    """What is otherwise from the day of a change on."""
     words = [f"{name} {change[name]}" for name in ("name", "tier", "parent", "status") if change[name]]
     return ", ".join([*words, "under nobody"] if change["root"] else words)
 

@@ -7,7 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
+from lienthong.api.v1 import common_pb2
 from lienthong.cli import output
+from lienthong.cli.agencies import AGENCY_COLUMNS
 from lienthong.cli.operator import Asked, fail
 from lienthong.errors import Code, Refusal
 
@@ -38,3 +40,22 @@ def test_a_refusal_of_a_hostile_document_is_told_literally(capsys: pytest.Captur
     told = capsys.readouterr().err
     assert told.count(HARMLESS) == 2
     assert "\x1b[2J" not in told
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"status": "planned", "valid_from": "2030-07-01"}, "begins 2030-07-01"),
+        ({"status": "active", "valid_from": "2020-07-01", "valid_to": "2030-06-30"}, "until 2030-06-30"),
+        ({"status": "closed", "valid_to": "2025-06-30"}, ""),
+        (
+            {"changes": [{"on": "2030-07-01", "parent": "H48"}, {"on": "2031-01-01", "root": True}]},
+            "2030-07-01: parent H48; 2031-01-01: under nobody",
+        ),
+    ],
+)
+def test_agencies_are_shown_with_what_days_to_come_bring(fields: dict[str, object], told: str) -> None:
+    """So a `--dry-run` for such a day tells what it would change: today's parent and status stay as they are."""
+    row = output.plain(common_pb2.Agency(code="H48.31.05", **fields))  # type: ignore[arg-type]
+    (cell,) = [take(row) for heading, take in AGENCY_COLUMNS if heading == "TO COME"]
+    assert cell == told
