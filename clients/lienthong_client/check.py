@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from lienthong.api.v1 import admin_pb2, check_pb2, exchange_pb2
+from lienthong.api.v1 import check_pb2, common_pb2, exchange_pb2
 from lienthong.domain.day import day_of
 from lienthong.domain.ids import sha256_hex
 from lienthong.edxml.attachments import find_mismatches
@@ -130,7 +130,7 @@ def _pdf(pdf: check_pb2.CheckedPdf) -> PdfReport:
     )
 
 
-def _signature(one: admin_pb2.PdfSignature) -> PdfSignature:
+def _signature(one: common_pb2.PdfSignature) -> PdfSignature:
     return PdfSignature(
         field=one.field,
         signer=one.signer,

@@ -57,6 +57,18 @@ async def test_queues_name_their_node_and_say_what_is_unknown(running: Running, 
     _, empty = (await ask(operator, "ListQueues", pb.ListQueuesRequest(all=True))).queues
     assert empty.HasField("unacked")
     assert not empty.HasField("oldest")
+    assert (queue.documents, empty.documents, answer.HasField("broker")) == (4, 0, False)
+
+
+async def test_queues_say_what_the_store_knows_while_the_broker_is_away(
+    running: Running, operator: Client
+) -> None:
+    running.administration.broker_away = True
+    answer = await ask(operator, "ListQueues", pb.ListQueuesRequest())
+    assert answer.broker.code == "UNAVAILABLE"
+    (queue,) = answer.queues
+    assert not any(queue.HasField(name) for name in ("ready", "unacked", "consumers"))
+    assert (queue.node, queue.documents) == ("H48", 4)
 
 
 async def test_held_messages_are_listed_shown_and_resolved(running: Running, operator: Client) -> None:

@@ -20,7 +20,7 @@ from lienthong.domain.evidence import EvidenceKind
 from lienthong.domain.ids import new_id, sha256_hex
 from lienthong.domain.lifecycle import Plan, Reform, ReformOrder
 from lienthong.errors import Code, Refusal
-from lienthong.hub.administration import DocumentView, HeldView, QueueView
+from lienthong.hub.administration import DocumentView, HeldView, Queues, QueueView
 from lienthong.hub.application import Submission, Tracking
 from lienthong.hub.check import Checked
 from lienthong.hub.files import FileReport
@@ -316,6 +316,7 @@ class FakeAdministration(_Failing):
         super().__init__()
         self.hub = hub
         self.asked: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        self.broker_away = False
         self.held_rows = {"h1": held_row(id="h1"), "h2": held_row(id="h2", kind=HeldKind.DEAD_LETTER)}
         self.agencies_version = 7
         self.plans_to_come: list[Plan] = []
@@ -325,12 +326,17 @@ class FakeAdministration(_Failing):
         caller.require_operator()
         self.asked[method].append(arguments)
 
-    async def queues(self, caller: Caller, *, everything: bool) -> tuple[list[QueueView], bool]:
+    async def queues(self, caller: Caller, *, everything: bool) -> Queues:
         self._ask("queues", caller, everything)
         row = QueueRow(node="H48", lane=Lane.EXPRESS, ready=3, unacked=None, consumers=1)
         empty = replace(row, lane=Lane.NORMAL, ready=0, unacked=2)
-        views = [QueueView(row=row, oldest=NOW), QueueView(row=empty, oldest=None)]
-        return views if everything else views[:1], True
+        views = (
+            QueueView(node="H48", lane=row.lane, row=row, documents=4, oldest=NOW),
+            QueueView(node="H48", lane=empty.lane, row=empty, documents=0, oldest=None),
+        )
+        if self.broker_away:
+            views = (replace(views[0], row=None), replace(views[1], row=None))
+        return Queues(views=views if everything else views[:1], blocked=True, away=self.broker_away)
 
     async def held(
         self, caller: Caller, kind: HeldKind, *, include_resolved: bool, limit: int

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
 from lienthong.api.v1 import admin_pb2
@@ -18,7 +19,7 @@ from lienthong.cli import output, receipts
 from lienthong.cli.archive import Archive
 from lienthong.cli.arguments import CODE, FILLED, STATE
 from lienthong.cli.history import HISTORY_COLUMNS, history
-from lienthong.cli.operator import Operator, command, group, warn
+from lienthong.cli.operator import EXIT_UNREACHABLE, Operator, command, group, warn
 from lienthong.errors import Code, Refusal
 
 WATCH_SECONDS = 2.0
@@ -87,7 +88,10 @@ def _queues(app: typer.Typer) -> None:
         everything: Annotated[bool, typer.Option("--all", help="Empty queues too.")] = False,
         watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds.")] = False,
     ) -> None:
-        """List queues with what waits in them, who consumes them and how old the oldest document is."""
+        """List queues with what waits in them, who consumes them and how old the oldest document is.
+
+        While the broker does not answer: what the hub knows from its store, and exit code 4.
+        """
         request = admin_pb2.ListQueuesRequest(all=everything)
         answer = await operator.ask(operator.stub.ListQueues, request)
         if operator.as_json:
@@ -102,9 +106,16 @@ def _queues(app: typer.Typer) -> None:
                     live.update(_queue_view(answer), refresh=True)
         else:
             output.people().print(_queue_view(answer))
+        if answer.HasField("broker"):
+            warn(f"{answer.broker.code}: {AWAY}")
+            raise typer.Exit(EXIT_UNREACHABLE)
 
 
 BLOCKED = "The broker holds publishers back: memory or disk alarm."
+AWAY = (
+    "the broker does not answer: ready, in work and consumers are not to be had; documents and oldest are what the "
+    "store knows. Is RabbitMQ running? Nothing is lost meanwhile: what was accepted is published when it is back."
+)
 
 
 def _queue_view(answer: admin_pb2.ListQueuesResponse) -> Group:
@@ -117,10 +128,13 @@ def _queue_view(answer: admin_pb2.ListQueuesResponse) -> Group:
         ("READY", output.field("ready")),
         ("IN WORK", output.field("unacked")),
         ("CONSUMERS", output.field("consumers")),
+        ("DOCUMENTS", output.field("documents")),
         ("OLDEST", lambda row: output.age(row["oldest"], now)),
     ]
     rows = [output.plain(queue) for queue in answer.queues]
-    parts = [output.table(rows, columns)] if rows else [Text("All queues are empty.")]
+    parts: list[Table | Text] = [output.table(rows, columns)] if rows else [Text("All queues are empty.")]
+    if answer.HasField("broker"):
+        parts.insert(0, Text("The broker does not answer: this is what the store knows.", style="red"))
     return Group(*([Text(BLOCKED, style="red")] if answer.publishing_blocked else []), *parts)
 
 

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import structlog
+
 from lienthong.domain.agency import Agency
+from lienthong.domain.document import Lane
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.domain.lifecycle import Plan, Reform, ReformKind, ReformOrder, plans
-from lienthong.errors import Code, Refusal
+from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.certificates import read_certificate
 from lienthong.hub.held import HeldMessages
 from lienthong.hub.identity import Caller
@@ -23,16 +26,38 @@ from lienthong.hub.knowledge import Knowledge
 from lienthong.hub.payloads import Payloads
 from lienthong.hub.ports import Broker, Clock, QueueRow, Store
 from lienthong.hub.reconcile import Reconciler
-from lienthong.hub.rows import CertificateRow, DocumentQuery, DocumentRow, EventRow, HeldKind, HeldRow
+from lienthong.hub.rows import (
+    CertificateRow,
+    DocumentQuery,
+    DocumentRow,
+    EventRow,
+    HeldKind,
+    HeldRow,
+    Position,
+)
 from lienthong.hub.tracking import EvidenceItem, Tracker, Tracking
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueView:
-    """A routing queue and the age of what waits there."""
+    """What waits at a node in one lane: by the broker, and by the store."""
 
-    row: QueueRow
-    oldest: datetime | None  #: acceptance of the oldest undelivered document at this node and lane
+    node: str
+    lane: Lane
+    row: QueueRow | None  #: None while the broker does not answer
+    documents: int  #: undelivered ones whose newest hop is here
+    oldest: datetime | None  #: acceptance of the oldest of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queues:
+    """All of them, and how the broker is."""
+
+    views: tuple[QueueView, ...]
+    blocked: bool  #: the broker holds publishers back
+    away: bool  #: the broker does not answer: the views hold what the store knows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,20 +117,27 @@ class Administration:
 
     # --- queues and held messages -----------------------------------------------------------------------
 
-    async def queues(self, caller: Caller, *, everything: bool) -> tuple[list[QueueView], bool]:
-        """Queues that hold or wait for something (all with `everything`), and whether publishing is blocked."""
+    async def queues(self, caller: Caller, *, everything: bool) -> Queues:
+        """Queues that hold or wait for something, all with `everything`; the store's part while the broker is away."""
         caller.require_operator()
         positions = await self._store.positions()
         directory = self._knowledge.now.directory
         nodes: Sequence[str] = list(directory.agencies)
         if not everything and len(nodes) > _ASKED_FOR_ALL:
             nodes = sorted({position.node for position in positions})
-        rows = await self._broker.queues(nodes)
-        oldest = {(p.node, p.lane): p.oldest for p in positions}
-        views = [QueueView(row=row, oldest=oldest.get((row.node, row.lane))) for row in rows]
+        rows: dict[tuple[str, Lane], QueueRow] = {}
+        away = False
+        try:
+            rows = {(row.node, row.lane): row for row in await self._broker.queues(nodes)}
+        except HubFault as fault:
+            log.warning("queues.broker_away", reason=str(fault))
+            away = True
+        waiting = {(p.node, p.lane): p for p in positions}
+        places = {(node, lane): None for node in nodes for lane in Lane} | dict.fromkeys(waiting)
+        views = [_queue(place, rows.get(place), waiting.get(place)) for place in places]
         if not everything:
-            views = [v for v in views if v.row.ready or v.row.unacked or v.oldest is not None]
-        return views, self._broker.blocked()
+            views = [v for v in views if v.oldest is not None or (v.row and (v.row.ready or v.row.unacked))]
+        return Queues(views=tuple(views), blocked=self._broker.blocked(), away=away)
 
     async def held(
         self, caller: Caller, kind: HeldKind, *, include_resolved: bool, limit: int
@@ -291,6 +323,16 @@ class Administration:
         self, caller: Caller, kind: str, *, subject: str | None = None, detail: Mapping[str, Any]
     ) -> EventRow:
         return EventRow(at=self._clock(), actor=caller.actor, kind=kind, subject=subject, detail=detail)
+
+
+def _queue(place: tuple[str, Lane], row: QueueRow | None, waiting: Position | None) -> QueueView:
+    return QueueView(
+        node=place[0],
+        lane=place[1],
+        row=row,
+        documents=waiting.documents if waiting else 0,
+        oldest=waiting.oldest if waiting else None,
+    )
 
 
 def _required(reason: str) -> str:

@@ -41,10 +41,8 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
 
     async def ListQueues(self, request: pb.ListQueuesRequest, context: Context) -> pb.ListQueuesResponse:
         """Routing queues, the empty ones on request."""
-        views, blocked = await self._administration.queues(caller(), everything=request.all)
-        directory = self._hub.directory
-        queues = [mapping_admin.queue(view, directory) for view in views]
-        return pb.ListQueuesResponse(queues=queues, publishing_blocked=blocked)
+        found = await self._administration.queues(caller(), everything=request.all)
+        return mapping_admin.queues(found, self._hub.directory, current().language)
 
     async def ListHeld(self, request: pb.ListHeldRequest, context: Context) -> pb.ListHeldResponse:
         """Quarantine or dead letters."""

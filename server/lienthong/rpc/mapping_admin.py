@@ -9,28 +9,39 @@ from typing import TYPE_CHECKING
 from lienthong.api.v1 import admin_pb2, common_pb2
 from lienthong.domain.agency import Agency, AgencyStatus, DatedChange, Directory, Environment
 from lienthong.domain.lifecycle import Plan, PlanKind
-from lienthong.errors import Language, Refusal
+from lienthong.errors import Code, Language, Refusal
 from lienthong.hub.rows import CertificateRow, EventRow, HeldRow
 from lienthong.rpc import arguments
 from lienthong.rpc.mapping import agency_change, timestamp
 
 if TYPE_CHECKING:
-    from lienthong.hub.administration import QueueView
+    from lienthong.hub.administration import Queues, QueueView
 
 
-def queue(view: QueueView, directory: Directory) -> admin_pb2.Queue:
-    """One routing queue. `unacked` stays absent where the broker cannot tell."""
-    row = view.row
-    node = directory.find(row.node)
+def queues(found: Queues, directory: Directory, language: Language) -> admin_pb2.ListQueuesResponse:
+    """All of them. `broker` says it where they are what the store knows alone."""
+    away = Refusal(Code.UNAVAILABLE, detail="RabbitMQ")
+    error = common_pb2.RecipientError(code=away.code.value, message=away.message(language))
+    return admin_pb2.ListQueuesResponse(
+        queues=[_queue(view, directory) for view in found.views],
+        publishing_blocked=found.blocked,
+        broker=error if found.away else None,
+    )
+
+
+def _queue(view: QueueView, directory: Directory) -> admin_pb2.Queue:
+    """One routing queue. The broker's numbers stay absent where it cannot tell."""
+    row, node = view.row, directory.find(view.node)
     return admin_pb2.Queue(
-        node=row.node,
+        node=view.node,
         node_name=node.name if node else "",
         tier=node.tier if node else "",
-        lane=row.lane,
-        ready=row.ready,
-        unacked=row.unacked,
-        consumers=row.consumers,
+        lane=view.lane,
+        ready=row.ready if row else None,
+        unacked=row.unacked if row else None,
+        consumers=row.consumers if row else None,
         oldest=timestamp(view.oldest),
+        documents=view.documents,
     )
 
 

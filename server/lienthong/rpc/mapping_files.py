@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lienthong.api.v1 import admin_pb2, check_pb2
+from lienthong.api.v1 import admin_pb2, check_pb2, common_pb2
 from lienthong.hub.files import FileReport
 from lienthong.rpc.stamps import timestamp
 from lienthong.signing.pdf import PdfReport, PdfSignature
@@ -32,8 +32,8 @@ def checked_pdf(value: PdfReport) -> check_pb2.CheckedPdf:
     )
 
 
-def _signature(value: PdfSignature) -> admin_pb2.PdfSignature:
-    return admin_pb2.PdfSignature(
+def _signature(value: PdfSignature) -> common_pb2.PdfSignature:
+    return common_pb2.PdfSignature(
         field=value.field,
         signer=value.signer,
         organization=value.organization or "",

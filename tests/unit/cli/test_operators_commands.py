@@ -113,6 +113,20 @@ async def test_queues_list(desk: Desk) -> None:
     assert desk.asked["queues"] == [(False,), (True,)]
 
 
+async def test_queues_list_says_what_the_store_knows_while_the_broker_is_away(desk: Desk) -> None:
+    desk.administration.broker_away = True
+    answer = await desk.run("queues", "list", "--json")
+    assert answer.code == 4
+    [row] = answer.rows
+    assert (row["ready"], row["unacked"], row["consumers"], row["documents"]) == (None, None, None, 4)
+    assert "UNAVAILABLE: the broker does not answer" in answer.err
+    assert "Is RabbitMQ running?" in answer.err
+    shown = await desk.run("queues", "list")
+    assert shown.code == 4
+    assert "DOCUMENTS" in shown.out
+    assert "what the store knows" in shown.out
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "held"),
     [("quarantine", HeldKind.QUARANTINE, "h1"), ("dead-letters", HeldKind.DEAD_LETTER, "h2")],

@@ -15,6 +15,7 @@ from lienthong.domain.lifecycle import ReformKind, ReformOrder
 from lienthong.errors import Code, HubFault, Refusal
 from lienthong.hub.administration import Administration
 from lienthong.hub.identity import Caller
+from lienthong.hub.ports import QueueRow
 from lienthong.hub.rows import DocumentQuery, EventRow, HeldKind
 from tests.pki.world import world
 from tests.unit.hub.bench import (
@@ -94,21 +95,41 @@ async def test_queues_show_what_waits_and_since_when(
     monkeypatch.setattr("lienthong.hub.administration._ASKED_FOR_ALL", most)
     await bench.sent(COMMUNE, [DEPARTMENT])
     bench.pass_time(60)
-    views, blocked = await bench.administration.queues(OPERATOR, everything=False)
-    (view,) = views
+    found = await bench.administration.queues(OPERATOR, everything=False)
+    (view,) = found.views
+    assert view.row is not None
     assert (view.row.node, view.row.lane, view.row.ready) == (COMMUNE, Lane.NORMAL, 1)
-    assert view.oldest == bench.world.at
-    assert not blocked
-    every, _ = await bench.administration.queues(OPERATOR, everything=True)
-    assert len(every) == 2 * len(bench.hub.directory)
+    assert (view.node, view.lane, view.documents, view.oldest) == (COMMUNE, Lane.NORMAL, 1, bench.world.at)
+    assert (found.blocked, found.away) == (False, False)
+    every = await bench.administration.queues(OPERATOR, everything=True)
+    assert len(every.views) == 2 * len(bench.hub.directory)
+
+
+@pytest.mark.parametrize("most", [2_000, 0], ids=["a province", "a nation"])
+async def test_queues_show_what_the_store_knows_while_the_broker_is_away(
+    bench: Bench, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lienthong.hub.administration._ASKED_FOR_ALL", most)
+    await bench.sent(COMMUNE, [DEPARTMENT])
+
+    async def away(nodes: object) -> list[QueueRow]:
+        raise HubFault("no connection to RabbitMQ")
+
+    monkeypatch.setattr(bench.broker, "queues", away)
+    found = await bench.administration.queues(OPERATOR, everything=False)
+    (view,) = found.views
+    assert (found.away, view.row, view.documents) == (True, None, 1)
+    assert (view.node, view.lane, view.oldest) == (COMMUNE, Lane.NORMAL, bench.world.at)
 
 
 async def test_queues_show_what_waits_although_the_broker_lost_it(bench: Bench) -> None:
     bench.broker.drop_next_publish()
     await bench.sent(COMMUNE, [DEPARTMENT])
     bench.broker.block()
-    (view,), blocked = await bench.administration.queues(OPERATOR, everything=False)
-    assert (view.row.ready, view.oldest, blocked) == (0, bench.world.at, True)
+    found = await bench.administration.queues(OPERATOR, everything=False)
+    (view,) = found.views
+    assert view.row is not None
+    assert (view.row.ready, view.oldest, found.blocked) == (0, bench.world.at, True)
 
 
 # --- documents --------------------------------------------------------------------------------------------

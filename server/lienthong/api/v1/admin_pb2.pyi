@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Queue(_message.Message):
-    __slots__ = ("node", "node_name", "tier", "lane", "ready", "unacked", "consumers", "oldest")
+    __slots__ = ("node", "node_name", "tier", "lane", "ready", "unacked", "consumers", "oldest", "documents")
     NODE_FIELD_NUMBER: _ClassVar[int]
     NODE_NAME_FIELD_NUMBER: _ClassVar[int]
     TIER_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class Queue(_message.Message):
     UNACKED_FIELD_NUMBER: _ClassVar[int]
     CONSUMERS_FIELD_NUMBER: _ClassVar[int]
     OLDEST_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     node: str
     node_name: str
     tier: str
@@ -28,7 +29,8 @@ class Queue(_message.Message):
     unacked: int
     consumers: int
     oldest: _timestamp_pb2.Timestamp
-    def __init__(self, node: _Optional[str] = ..., node_name: _Optional[str] = ..., tier: _Optional[str] = ..., lane: _Optional[str] = ..., ready: _Optional[int] = ..., unacked: _Optional[int] = ..., consumers: _Optional[int] = ..., oldest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    documents: int
+    def __init__(self, node: _Optional[str] = ..., node_name: _Optional[str] = ..., tier: _Optional[str] = ..., lane: _Optional[str] = ..., ready: _Optional[int] = ..., unacked: _Optional[int] = ..., consumers: _Optional[int] = ..., oldest: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., documents: _Optional[int] = ...) -> None: ...
 
 class ListQueuesRequest(_message.Message):
     __slots__ = ("all",)
@@ -37,12 +39,14 @@ class ListQueuesRequest(_message.Message):
     def __init__(self, all: _Optional[bool] = ...) -> None: ...
 
 class ListQueuesResponse(_message.Message):
-    __slots__ = ("queues", "publishing_blocked")
+    __slots__ = ("queues", "publishing_blocked", "broker")
     QUEUES_FIELD_NUMBER: _ClassVar[int]
     PUBLISHING_BLOCKED_FIELD_NUMBER: _ClassVar[int]
+    BROKER_FIELD_NUMBER: _ClassVar[int]
     queues: _containers.RepeatedCompositeFieldContainer[Queue]
     publishing_blocked: bool
-    def __init__(self, queues: _Optional[_Iterable[_Union[Queue, _Mapping]]] = ..., publishing_blocked: _Optional[bool] = ...) -> None: ...
+    broker: _common_pb2.RecipientError
+    def __init__(self, queues: _Optional[_Iterable[_Union[Queue, _Mapping]]] = ..., publishing_blocked: _Optional[bool] = ..., broker: _Optional[_Union[_common_pb2.RecipientError, _Mapping]] = ...) -> None: ...
 
 class Held(_message.Message):
     __slots__ = ("id", "kind", "at", "node", "lane", "document_id", "code", "detail", "message", "remedy", "resolved_at", "resolution", "reason", "resolved_by")
@@ -186,31 +190,9 @@ class FileReport(_message.Message):
     media_type: str
     external: bool
     pdf: bool
-    signatures: _containers.RepeatedCompositeFieldContainer[PdfSignature]
+    signatures: _containers.RepeatedCompositeFieldContainer[_common_pb2.PdfSignature]
     problem: str
-    def __init__(self, name: _Optional[str] = ..., size: _Optional[int] = ..., sha256: _Optional[str] = ..., media_type: _Optional[str] = ..., external: _Optional[bool] = ..., pdf: _Optional[bool] = ..., signatures: _Optional[_Iterable[_Union[PdfSignature, _Mapping]]] = ..., problem: _Optional[str] = ...) -> None: ...
-
-class PdfSignature(_message.Message):
-    __slots__ = ("field", "signer", "organization", "certificate_sha256", "signed_at", "intact", "trusted", "last", "problem")
-    FIELD_FIELD_NUMBER: _ClassVar[int]
-    SIGNER_FIELD_NUMBER: _ClassVar[int]
-    ORGANIZATION_FIELD_NUMBER: _ClassVar[int]
-    CERTIFICATE_SHA256_FIELD_NUMBER: _ClassVar[int]
-    SIGNED_AT_FIELD_NUMBER: _ClassVar[int]
-    INTACT_FIELD_NUMBER: _ClassVar[int]
-    TRUSTED_FIELD_NUMBER: _ClassVar[int]
-    LAST_FIELD_NUMBER: _ClassVar[int]
-    PROBLEM_FIELD_NUMBER: _ClassVar[int]
-    field: str
-    signer: str
-    organization: str
-    certificate_sha256: str
-    signed_at: _timestamp_pb2.Timestamp
-    intact: bool
-    trusted: bool
-    last: bool
-    problem: str
-    def __init__(self, field: _Optional[str] = ..., signer: _Optional[str] = ..., organization: _Optional[str] = ..., certificate_sha256: _Optional[str] = ..., signed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., intact: _Optional[bool] = ..., trusted: _Optional[bool] = ..., last: _Optional[bool] = ..., problem: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., size: _Optional[int] = ..., sha256: _Optional[str] = ..., media_type: _Optional[str] = ..., external: _Optional[bool] = ..., pdf: _Optional[bool] = ..., signatures: _Optional[_Iterable[_Union[_common_pb2.PdfSignature, _Mapping]]] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class ExportEvidenceRequest(_message.Message):
     __slots__ = ("document", "without_content")

@@ -22,28 +22,27 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from lienthong.api.v1 import admin_pb2 as lienthong_dot_api_dot_v1_dot_admin__pb2
 from lienthong.api.v1 import common_pb2 as lienthong_dot_api_dot_v1_dot_common__pb2
 from lienthong.api.v1 import exchange_pb2 as lienthong_dot_api_dot_v1_dot_exchange__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1clienthong/api/v1/check.proto\x12\x10lienthong.api.v1\x1a\x1clienthong/api/v1/admin.proto\x1a\x1dlienthong/api/v1/common.proto\x1a\x1flienthong/api/v1/exchange.proto\"Y\n\x0c\x43heckRequest\x12\x30\n\x06header\x18\x01 \x01(\x0b\x32\x1e.lienthong.api.v1.SubmitHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x8f\x02\n\rCheckResponse\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nacceptable\x18\x02 \x01(\x08\x12\x0e\n\x06signed\x18\x03 \x01(\x08\x12\x0e\n\x06signer\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12+\n\x08problems\x18\x06 \x03(\x0b\x32\x19.lienthong.api.v1.Problem\x12\x36\n\nrecipients\x18\x07 \x03(\x0b\x32\".lienthong.api.v1.CheckedRecipient\x12\x1b\n\x13\x65\x61rlier_document_id\x18\x08 \x01(\t\x12*\n\x04pdfs\x18\t \x03(\x0b\x32\x1c.lienthong.api.v1.CheckedPdf\"|\n\x07Problem\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0c\n\x04rule\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12\x12\n\nmessage_vi\x18\x05 \x01(\t\x12\x12\n\nmessage_en\x18\x06 \x01(\t\x12\x10\n\x08\x62locking\x18\x07 \x01(\x08\"_\n\nCheckedPdf\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\nsignatures\x18\x02 \x03(\x0b\x32\x1e.lienthong.api.v1.PdfSignature\x12\x0f\n\x07problem\x18\x03 \x01(\t\"~\n\x10\x43heckedRecipient\x12\x0f\n\x07written\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04road\x18\x04 \x03(\t\x12/\n\x05\x65rror\x18\x05 \x01(\x0b\x32 .lienthong.api.v1.RecipientError2Z\n\x0c\x43heckService\x12J\n\x05\x43heck\x12\x1e.lienthong.api.v1.CheckRequest\x1a\x1f.lienthong.api.v1.CheckResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1clienthong/api/v1/check.proto\x12\x10lienthong.api.v1\x1a\x1dlienthong/api/v1/common.proto\x1a\x1flienthong/api/v1/exchange.proto\"Y\n\x0c\x43heckRequest\x12\x30\n\x06header\x18\x01 \x01(\x0b\x32\x1e.lienthong.api.v1.SubmitHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x8f\x02\n\rCheckResponse\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nacceptable\x18\x02 \x01(\x08\x12\x0e\n\x06signed\x18\x03 \x01(\x08\x12\x0e\n\x06signer\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12+\n\x08problems\x18\x06 \x03(\x0b\x32\x19.lienthong.api.v1.Problem\x12\x36\n\nrecipients\x18\x07 \x03(\x0b\x32\".lienthong.api.v1.CheckedRecipient\x12\x1b\n\x13\x65\x61rlier_document_id\x18\x08 \x01(\t\x12*\n\x04pdfs\x18\t \x03(\x0b\x32\x1c.lienthong.api.v1.CheckedPdf\"|\n\x07Problem\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0c\n\x04rule\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12\x12\n\nmessage_vi\x18\x05 \x01(\t\x12\x12\n\nmessage_en\x18\x06 \x01(\t\x12\x10\n\x08\x62locking\x18\x07 \x01(\x08\"_\n\nCheckedPdf\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\nsignatures\x18\x02 \x03(\x0b\x32\x1e.lienthong.api.v1.PdfSignature\x12\x0f\n\x07problem\x18\x03 \x01(\t\"~\n\x10\x43heckedRecipient\x12\x0f\n\x07written\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04road\x18\x04 \x03(\t\x12/\n\x05\x65rror\x18\x05 \x01(\x0b\x32 .lienthong.api.v1.RecipientError2Z\n\x0c\x43heckService\x12J\n\x05\x43heck\x12\x1e.lienthong.api.v1.CheckRequest\x1a\x1f.lienthong.api.v1.CheckResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lienthong.api.v1.check_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHECKREQUEST']._serialized_start=144
-  _globals['_CHECKREQUEST']._serialized_end=233
-  _globals['_CHECKRESPONSE']._serialized_start=236
-  _globals['_CHECKRESPONSE']._serialized_end=507
-  _globals['_PROBLEM']._serialized_start=509
-  _globals['_PROBLEM']._serialized_end=633
-  _globals['_CHECKEDPDF']._serialized_start=635
-  _globals['_CHECKEDPDF']._serialized_end=730
-  _globals['_CHECKEDRECIPIENT']._serialized_start=732
-  _globals['_CHECKEDRECIPIENT']._serialized_end=858
-  _globals['_CHECKSERVICE']._serialized_start=860
-  _globals['_CHECKSERVICE']._serialized_end=950
+  _globals['_CHECKREQUEST']._serialized_start=114
+  _globals['_CHECKREQUEST']._serialized_end=203
+  _globals['_CHECKRESPONSE']._serialized_start=206
+  _globals['_CHECKRESPONSE']._serialized_end=477
+  _globals['_PROBLEM']._serialized_start=479
+  _globals['_PROBLEM']._serialized_end=603
+  _globals['_CHECKEDPDF']._serialized_start=605
+  _globals['_CHECKEDPDF']._serialized_end=700
+  _globals['_CHECKEDRECIPIENT']._serialized_start=702
+  _globals['_CHECKEDRECIPIENT']._serialized_end=828
+  _globals['_CHECKSERVICE']._serialized_start=830
+  _globals['_CHECKSERVICE']._serialized_end=920
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,3 @@
-from lienthong.api.v1 import admin_pb2 as _admin_pb2
 from lienthong.api.v1 import common_pb2 as _common_pb2
 from lienthong.api.v1 import exchange_pb2 as _exchange_pb2
 from google.protobuf.internal import containers as _containers
@@ -63,9 +62,9 @@ class CheckedPdf(_message.Message):
     SIGNATURES_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     name: str
-    signatures: _containers.RepeatedCompositeFieldContainer[_admin_pb2.PdfSignature]
+    signatures: _containers.RepeatedCompositeFieldContainer[_common_pb2.PdfSignature]
     problem: str
-    def __init__(self, name: _Optional[str] = ..., signatures: _Optional[_Iterable[_Union[_admin_pb2.PdfSignature, _Mapping]]] = ..., problem: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., signatures: _Optional[_Iterable[_Union[_common_pb2.PdfSignature, _Mapping]]] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class CheckedRecipient(_message.Message):
     __slots__ = ("written", "code", "name", "road", "error")

@@ -214,3 +214,25 @@ class Evidence(_message.Message):
     at: _timestamp_pb2.Timestamp
     xml: bytes
     def __init__(self, kind: _Optional[str] = ..., recipient: _Optional[str] = ..., node: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., xml: _Optional[bytes] = ...) -> None: ...
+
+class PdfSignature(_message.Message):
+    __slots__ = ("field", "signer", "organization", "certificate_sha256", "signed_at", "intact", "trusted", "last", "problem")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    SIGNER_FIELD_NUMBER: _ClassVar[int]
+    ORGANIZATION_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_SHA256_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_AT_FIELD_NUMBER: _ClassVar[int]
+    INTACT_FIELD_NUMBER: _ClassVar[int]
+    TRUSTED_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    signer: str
+    organization: str
+    certificate_sha256: str
+    signed_at: _timestamp_pb2.Timestamp
+    intact: bool
+    trusted: bool
+    last: bool
+    problem: str
+    def __init__(self, field: _Optional[str] = ..., signer: _Optional[str] = ..., organization: _Optional[str] = ..., certificate_sha256: _Optional[str] = ..., signed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., intact: _Optional[bool] = ..., trusted: _Optional[bool] = ..., last: _Optional[bool] = ..., problem: _Optional[str] = ...) -> None: ...
