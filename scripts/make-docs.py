@@ -105,6 +105,10 @@ ContentConsignmentFailure (naming the node it was stopped at) or ContentHandover
 clerk too. A replacement (type 3) supersedes the old document for the agencies listed: it is withdrawn where it was not
 handed over, and fetched no more where it was (`DOCUMENT_SUPERSEDED`, with the id of the document in its place).
 
+Which document is meant: Bussiness/DocumentId says it, else the header's own DocumentId or ResponseFor; where none of
+these is known, the sender's one document under the number, notation and date of the header or of ResponseFor. Several
+that fit are refused (`target-ambiguous`), none is a warning (`target-unknown`).
+
 What is WITHDRAWN, SUPERSEDED or ASKED stands in the recipient's `inbox` as a notice: what became of it, why, and by
 which package, never the bytes (`DOCUMENT_RECALLED`). It goes when the recipient acknowledges it, or answers what it
 was asked. So does a recipient hear of it whom an update removes, and who gets no package that says so.
