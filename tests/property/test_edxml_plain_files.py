@@ -13,7 +13,7 @@ from lxml import etree
 
 from lienthong.edxml import reader
 from lienthong.edxml.bounds import Limits, check_bounds, is_plain
-from lienthong.edxml.reader import parse
+from lienthong.edxml.reader import parse, parse_plain
 from lienthong.errors import Code, Refusal
 from tests.pki.world import world
 
@@ -56,7 +56,7 @@ _SMALL = Limits(
 
 def _check(data: bytes, limits: Limits) -> None:
     """If the short way gives a tree, the long way gives the same one."""
-    root = reader._parse_plain(data, limits) if is_plain(data, limits) else None
+    root = parse_plain(data, limits)
     if root is None:
         return
     check_bounds(data, limits)
@@ -102,7 +102,7 @@ def test_a_changed_document_is_read_the_same_way(place: int, new: bytes, gone: i
 
 def test_what_we_write_is_plain() -> None:
     assert is_plain(_document())
-    assert reader._parse_plain(_document(), Limits()) is not None
+    assert parse_plain(_document()) is not None
 
 
 @pytest.mark.parametrize(

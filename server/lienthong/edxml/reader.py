@@ -79,20 +79,14 @@ def parse(data: bytes, limits: Limits = _DEFAULT) -> etree._Element:
     Raises:
         Refusal: XML_TOO_LARGE, XML_TOO_DEEP, XML_DOCTYPE_REFUSED, XML_MALFORMED.
     """
-    root = _parse_plain(data, limits) if is_plain(data, limits) else None
-    if root is not None:
-        return root
-    check_bounds(data, limits)
-    try:
-        return etree.fromstring(data, _parser(huge_tree=True))  # noqa: TID251  the one place
-    except (etree.XMLSyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        text = getattr(error, "msg", None) or "the parser refuses it"
-        raise Refusal(Code.XML_MALFORMED, detail=f"{text}, line {line}" if line else text) from None
+    root = parse_plain(data, limits)
+    return parse_carefully(data, limits) if root is None else root
 
 
-def _parse_plain(data: bytes, limits: Limits) -> etree._Element | None:
-    """The tree of a plain file; None for anything to object to, which the long way round then puts into words."""
+def parse_plain(data: bytes, limits: Limits = _DEFAULT) -> etree._Element | None:
+    """The tree of a plain file; None for anything to object to, which `parse_carefully` then puts into words."""
+    if not is_plain(data, limits):
+        return None
     parser = _parser(huge_tree=False)
     try:
         root = etree.fromstring(data, parser)  # noqa: TID251  the one place
@@ -101,6 +95,17 @@ def _parse_plain(data: bytes, limits: Limits) -> etree._Element | None:
     if len(parser.error_log) or _deeper(limits.max_depth)(root):
         return None
     return root if sum(1 for _ in root.iter(_REFERENCE)) <= limits.max_references else None
+
+
+def parse_carefully(data: bytes, limits: Limits = _DEFAULT) -> etree._Element:
+    """The tree of any file, after a streaming pass. Raises as `parse`."""
+    check_bounds(data, limits)
+    try:
+        return etree.fromstring(data, _parser(huge_tree=True))  # noqa: TID251  the one place
+    except (etree.XMLSyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        text = getattr(error, "msg", None) or "the parser refuses it"
+        raise Refusal(Code.XML_MALFORMED, detail=f"{text}, line {line}" if line else text) from None
 
 
 def _parser(*, huge_tree: bool) -> etree.XMLParser:

@@ -2,7 +2,7 @@
 
 `shape.check_shape` has shown what the signature is made of and the policy allowed its algorithms, so nothing is left to
 interpret: no key to look for, no transform to choose. The tree holds no comment, no entity and no processing
-instruction; its canonical form says the same as the tree, and the References are read where they stand.
+instruction; its canonical form says the same as the tree.
 
 An engine for any signature, like signxml, serialises and parses the whole file twice per Reference, with a parser that
 refuses texts over 10 MB. It is the yardstick: tests/conformance runs both over the same good and tampered files.
@@ -25,7 +25,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 
 from lienthong.errors import Code, Refusal
 from lienthong.signing.canonical import digest_document
-from lienthong.signing.shape import Shape
+from lienthong.signing.stated import Digest, Stated
 
 _DIGESTS: Final = {
     DigestAlgorithm.SHA256.value: hashlib.sha256,
@@ -45,25 +45,20 @@ ECDSA: Final = {
 }
 
 
-def verify_signature(shape: Shape, certificate: x509.Certificate) -> None:
+def verify_signature(stated: Stated, root: etree._Element, certificate: x509.Certificate) -> None:
     """Check the value with the certificate's key, then every digest. Raises `Refusal` SIGNATURE_INVALID.
 
-    `shape` must come from `check_shape` and its algorithms must have passed the policy. The certificate's validity
-    is not looked at here (`Trust.verify_path` did, at the time that matters).
+    `stated` is of the signature in `root`, whose shape and algorithms were accepted. The certificate's validity is
+    not looked at here (`Trust.verify_path` did, at the time that matters).
     """
-    signed_info, value = shape.signature[0], shape.signature[1]
-    raw = base64.b64decode(value.text or "")
-    _check_value(certificate.public_key(), shape.signature_method, raw, canonical(signed_info))
-    _check_digest(shape.document_reference, _document_digest(shape))
-    if shape.properties_reference is not None and shape.signed_properties is not None:
-        digest = _digest_of(shape.properties_reference)
-        digest.update(canonical(shape.signed_properties))
-        _check_digest(shape.properties_reference, digest)
-
-
-def canonical(element: etree._Element) -> bytes:
-    """Exclusive C14N without comments of an element, as it stands in its tree."""
-    return etree.tostring(element, method="c14n", exclusive=True, with_comments=False)
+    raw = base64.b64decode(stated.value)
+    _check_value(certificate.public_key(), stated.method, raw, stated.signed_info)
+    document = _DIGESTS[stated.document.algorithm]()
+    digest_document(root, document)  # big attachments are not copied
+    _check_digest(stated.document, document, "the file")
+    if stated.properties is not None and stated.signed_properties is not None:
+        properties = _DIGESTS[stated.properties.algorithm](stated.signed_properties)
+        _check_digest(stated.properties, properties, "SignedProperties")
 
 
 def _check_value(key: object, method: str, raw: bytes, octets: bytes) -> None:
@@ -85,20 +80,8 @@ def _der(raw: bytes, size: int) -> bytes:
     return encode_dss_signature(int.from_bytes(raw[:size]), int.from_bytes(raw[size:]))
 
 
-def _document_digest(shape: Shape) -> hashlib._Hash:
-    digest = _digest_of(shape.document_reference)
-    digest_document(shape.root, digest)  # big attachments are not copied
-    return digest
-
-
-def _digest_of(reference: etree._Element) -> hashlib._Hash:
-    return _DIGESTS[reference[1].get("Algorithm", "")]()
-
-
-def _check_digest(reference: etree._Element, digest: hashlib._Hash) -> None:
-    stated = base64.b64decode(reference[2].text or "")
-    if not hmac.compare_digest(stated, digest.digest()):
-        covered = "SignedProperties" if reference.get("URI") else "the file"
+def _check_digest(stated: Digest, digest: hashlib._Hash, covered: str) -> None:
+    if not hmac.compare_digest(base64.b64decode(stated.value), digest.digest()):
         raise _invalid("SignedInfo/Reference", f"the digest does not match {covered}")
 
 

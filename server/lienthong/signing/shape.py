@@ -40,7 +40,7 @@ SIGNATURE: Final = f"{{{DSIG}}}Signature"
 #: certificates in X509Data: a leaf and the authorities above it
 _MAX_CERTIFICATES: Final = 6
 #: bytes of one, DER; the agencies' are about 2,000, and what is larger is meant to cost time
-_MAX_CERTIFICATE_BYTES: Final = 16_384
+MAX_CERTIFICATE_BYTES: Final = 16_384
 #: elements of a signature whose structure is remembered; XAdES-B-B has 33
 _USUAL: Final = 64
 
@@ -239,8 +239,8 @@ def _certificates(x509_data: etree._Element) -> tuple[bytes, ...]:
         base64.b64decode(element.text or "")
         for element in x509_data.iterchildren(f"{{{DSIG}}}X509Certificate")
     ]
-    if max(map(len, found)) > _MAX_CERTIFICATE_BYTES:
-        detail = f"a certificate of more than {_MAX_CERTIFICATE_BYTES} bytes"
+    if max(map(len, found)) > MAX_CERTIFICATE_BYTES:
+        detail = f"a certificate of more than {MAX_CERTIFICATE_BYTES} bytes"
         raise Refusal(Code.CERTIFICATE_UNTRUSTED, field="X509Certificate", detail=detail)
     return tuple(found)
 

@@ -13,28 +13,21 @@ from typing import Final
 
 from cryptography import x509
 from lxml import etree
-from signxml.algorithms import DigestAlgorithm, SignatureMethod
+from signxml.algorithms import DigestAlgorithm
 
 from lienthong.edxml.bounds import Limits
-from lienthong.edxml.names import DSIG
-from lienthong.edxml.reader import parse
+from lienthong.edxml.reader import parse_carefully, parse_plain
 from lienthong.errors import Code, Refusal
 from lienthong.signing.certificates import facts_of, is_authority, read_certificate
 from lienthong.signing.engine import verify_signature
+from lienthong.signing.forms import recognise
 from lienthong.signing.policy import POLICY
-from lienthong.signing.shape import XADES, Shape, check_shape, find_signature, transforms
+from lienthong.signing.shape import check_shape, find_signature
+from lienthong.signing.stated import Stated, check_algorithms, read_stated
 from lienthong.signing.trust import Trust
 from lienthong.signing.verdict import Signer, Trail
 
 _BOUNDS: Final = frozenset({Code.XML_TOO_LARGE, Code.XML_TOO_DEEP, Code.XML_DOCTYPE_REFUSED})
-#: children of SignedProperties, level by level
-_OF_SIGNATURE: Final = (f"{{{XADES}}}SignedSignatureProperties",)
-_NAMED: Final = (f"{{{XADES}}}SigningCertificateV2", f"{{{XADES}}}SigningCertificate")
-_CERT: Final = (f"{{{XADES}}}Cert",)
-_CERT_DIGEST: Final = (f"{{{XADES}}}CertDigest",)
-_DIGEST_METHOD: Final = (f"{{{DSIG}}}DigestMethod",)
-_DIGEST_VALUE: Final = (f"{{{DSIG}}}DigestValue",)
-_TIME: Final = (f"{{{XADES}}}SigningTime",)
 
 
 def verify_signed(
@@ -54,43 +47,39 @@ def verify_signed(
     """
     if at.tzinfo is None:
         raise ValueError("at must carry its time zone")
-    root = _parse(data, limits, trail)
+    root, plain = _parse(data, limits, trail)
     # (2) the root is the expected one
     with trail.step(2):
         parent = place(root)
     # (3) one signature, at its one place
     with trail.step(3):
         signature = find_signature(root, parent, last=last)
-    # (4) nothing foreign inside it, everything outside it covered
-    with trail.step(4):
-        shape = check_shape(root, signature)
-    # (5) the policy allows every algorithm; transforms are exactly the two
-    with trail.step(5):
-        method = _check_algorithms(shape)
+    stated = _read(data if plain else None, root, signature, trail)
     # (6) a strong key, and a path to an anchor at the time `at`
     with trail.step(6):
-        certificate, supplied = _certificates(shape)
+        certificate, supplied = _certificates(stated.certificates)
         trail.signer = _signer(certificate, None)
-        POLICY.check_key(certificate.public_key(), method)
+        POLICY.check_key(certificate.public_key(), POLICY.check_signature_method(stated.method))
         path = trust.verify_path(certificate, supplied=supplied, at=at)
     # (7) nothing on the path is revoked
     with trail.step(7):
         trust.verify_revocation(path, at=at)
     # (8) the value and the digests
     with trail.step(8):
-        verify_signature(shape, certificate)
+        verify_signature(stated, root, certificate)
     # (9) XAdES names the certificate that was used; the signing time is the signer's claim
     with trail.step(9):
-        trail.signer = signer = _signer(certificate, _check_signed_properties(shape, certificate))
+        trail.signer = signer = _signer(certificate, _check_signing_certificate(stated, certificate))
     return root, signer
 
 
-def _parse(data: bytes, limits: Limits, trail: Trail) -> etree._Element:
-    """Steps 0 and 1. The reader does both in one call; the code of a refusal tells which of them it was."""
+def _parse(data: bytes, limits: Limits, trail: Trail) -> tuple[etree._Element, bool]:
+    """Steps 0 and 1: the tree, and whether the file is plain. The code of a refusal tells which of them it was."""
     refused: Refusal | None = None
-    root = None
+    root = parse_plain(data, limits)
+    plain = root is not None
     try:
-        root = parse(data, limits)
+        root = parse_carefully(data, limits) if root is None else root
     except Refusal as refusal:
         refused = refusal
     # (0) small and plain enough to look at
@@ -102,24 +91,28 @@ def _parse(data: bytes, limits: Limits, trail: Trail) -> etree._Element:
         if refused is not None:
             raise refused
     assert root is not None  # noqa: S101  for the type checker: either it was parsed or it was refused
-    return root
+    return root, plain
 
 
-def _check_algorithms(shape: Shape) -> SignatureMethod:
-    """Step 5: SignedInfo's canonicalisation and method, and each Reference's transforms and digest."""
-    POLICY.check_canonicalization(shape.canonicalization)
-    method = POLICY.check_signature_method(shape.signature_method)
-    for reference in (shape.document_reference, shape.properties_reference):
-        if reference is not None:
-            POLICY.check_transforms(transforms(reference), enveloped=reference is shape.document_reference)
-            POLICY.check_digest(reference[1].get("Algorithm", ""))
-    return method
+def _read(plain: bytes | None, root: etree._Element, signature: etree._Element, trail: Trail) -> Stated:
+    """Steps 4 and 5, at once for what is written like a signature before: what the signature states."""
+    # (4) nothing foreign inside it, everything outside it covered
+    with trail.step(4):
+        known = None if plain is None else recognise(plain)
+        shape = check_shape(root, signature) if known is None else None
+    # (5) the policy allows every algorithm; transforms are exactly the two
+    with trail.step(5):
+        if shape is not None:
+            check_algorithms(shape)
+            known = read_stated(shape)
+    assert known is not None  # noqa: S101  for the type checker
+    return known
 
 
-def _certificates(shape: Shape) -> tuple[x509.Certificate, list[x509.Certificate]]:
+def _certificates(ders: tuple[bytes, ...]) -> tuple[x509.Certificate, list[x509.Certificate]]:
     """The one end-entity certificate of X509Data, and the authorities' beside it (in any order)."""
     try:
-        certificates = [read_certificate(der) for der in shape.certificates]
+        certificates = [read_certificate(der) for der in ders]
         leaves = [certificate for certificate in certificates if not is_authority(certificate)]
     except ValueError as error:
         detail = "a certificate in X509Data cannot be read"
@@ -141,35 +134,20 @@ def _signer(certificate: x509.Certificate, signing_time: datetime | None) -> Sig
     )
 
 
-def _check_signed_properties(shape: Shape, certificate: x509.Certificate) -> datetime | None:
+def _check_signing_certificate(stated: Stated, certificate: x509.Certificate) -> datetime | None:
     """Step 9: SigningCertificateV2 (or the older form) must name `certificate` first. Returns the claimed time.
 
     ETSI EN 319 132-1 clauses 5.2.1 and 5.2.2. A plain XMLDSig signature has nothing to check: step 8 used the key.
     """
-    properties = shape.signed_properties
-    if properties is None:
+    if stated.signed_properties is None:
         return None
-    of_signature = _below([properties], _OF_SIGNATURE)
-    digests = [_below([named], _CERT, _CERT_DIGEST)[:1] for named in _below(of_signature, _NAMED)]
-    if len(digests) != 1 or not digests[0]:
+    if len(stated.named) != 1:
         raise _unnamed("SignedProperties must name the signing certificate exactly once")
-    methods = _below(digests[0], _DIGEST_METHOD)
-    algorithm = POLICY.check_digest(methods[0].get("Algorithm", "") if methods else "")
-    stated = _text(_below(digests[0], _DIGEST_VALUE))
-    if base64.b64decode(stated or "") != _fingerprint(certificate, algorithm):
+    named = stated.named[0]
+    algorithm = POLICY.check_digest(named.algorithm)
+    if base64.b64decode(named.value) != _fingerprint(certificate, algorithm):
         raise _unnamed("SigningCertificate names another certificate than the one in X509Data")
-    return _moment(_text(_below(of_signature, _TIME)))
-
-
-def _below(elements: list[etree._Element], *names: tuple[str, ...]) -> list[etree._Element]:
-    """The children of these names, level by level, in the order of the file."""
-    for level in names:
-        elements = [child for element in elements for child in element.iterchildren(*level)]
-    return elements
-
-
-def _text(found: list[etree._Element]) -> str | None:
-    return found[0].text if found else None
+    return _moment(stated.time)
 
 
 def _fingerprint(certificate: x509.Certificate, algorithm: DigestAlgorithm) -> bytes:

@@ -25,13 +25,8 @@ from lienthong.errors import Refusal, let_go
 from lienthong.signing.engine import verify_signature
 from lienthong.signing.policy import POLICY
 from lienthong.signing.shape import Shape, check_shape, find_signature, package_place
-from lienthong.signing.steps import (
-    _certificates,
-    _check_algorithms,
-    _check_signed_properties,
-    _parse,
-    _signer,
-)
+from lienthong.signing.stated import check_algorithms, read_stated
+from lienthong.signing.steps import _certificates, _check_signing_certificate, _parse, _signer
 from lienthong.signing.trust import Binding, Trust
 from lienthong.signing.verdict import Report, Signer, Trail
 from lienthong.signing.verify import _check_bound, _check_named, _read, _written_sender
@@ -79,7 +74,7 @@ class _Surveyor:
 
     def run(self, data: bytes, limits: Limits) -> Survey:
         try:
-            self._examine(_parse(data, limits, self._trail))  # (0) (1)
+            self._examine(_parse(data, limits, self._trail)[0])  # (0) (1)
         except Refusal as refusal:
             self._note(refusal)
         for found in self._found.values():
@@ -123,9 +118,10 @@ class _Surveyor:
         method = certificate = path = None
         supplied: list[x509.Certificate] = []
         with self._step(5):
-            method = _check_algorithms(shape)
+            check_algorithms(shape)
+            method = POLICY.check_signature_method(shape.signature_method)
         with self._step(6):
-            certificate, supplied = _certificates(shape)
+            certificate, supplied = _certificates(shape.certificates)
             self._trail.signer = _signer(certificate, None)
         if certificate is None:
             return
@@ -139,9 +135,11 @@ class _Surveyor:
                 self._trust.verify_revocation(path, at=self._at)
         if method is not None:
             with self._step(8):
-                verify_signature(shape, certificate)
+                verify_signature(read_stated(shape), shape.root, certificate)
         with self._step(9):
-            self._trail.signer = _signer(certificate, _check_signed_properties(shape, certificate))
+            self._trail.signer = _signer(
+                certificate, _check_signing_certificate(read_stated(shape), certificate)
+            )
 
     def _check_sender(self, written: str) -> None:
         signer = self._trail.signer

@@ -302,7 +302,7 @@ def test_a_document_read_before_is_verified_in_full_again(
     assert refusal_of(signed, at=w.at + timedelta(days=4000)).code is Code.CERTIFICATE_EXPIRED
     assert refusal_of(signed, bindings={}).code is Code.SIGNER_NOT_SENDER
     verified: list[object] = []
-    monkeypatch.setattr(steps, "verify_signature", lambda shape, _certificate: verified.append(shape.root))
+    monkeypatch.setattr(steps, "verify_signature", lambda _stated, root, _certificate: verified.append(root))
     assert [accept(signed).root, accept(signed).root] == verified
 
 
