@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -16,7 +18,7 @@ from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.lifecycle import plans
 from lienthong.errors import CATALOGUE, Code
 from lienthong.hub.rows import DocumentQuery, HeldKind
-from lienthong.rpc.limits import FETCH_CHUNK
+from lienthong.rpc.limits import FETCH_CHUNK, RpcLimits
 from tests.fakes.hub import RECIPIENT
 from tests.fakes.hub_rows import NOW, SENDER
 from tests.fakes.rpc import WAIT, Client, Refused, Running, serving
@@ -216,6 +218,29 @@ async def test_a_directory_is_imported_in_parts_all_or_none(running: Running, op
     assert (answer.version, answer.agencies) == (8, 2)
     [(agencies, reason)] = running.administration.asked["put_agencies"]
     assert ([agency.code for agency in agencies], reason) == (["H48.50", "H48.51"], "QĐ 2")
+
+
+async def test_an_import_that_stops_or_trickles_holds_no_slot() -> None:
+    limits = RpcLimits(idle=0.3, upload_rate=1_000_000_000)
+
+    async def silent() -> AsyncIterator[pb.ImportAgenciesRequest]:
+        yield pb.ImportAgenciesRequest(agencies=[AGENCY], reason="QĐ 2")
+        await asyncio.sleep(WAIT)
+
+    async def trickling() -> AsyncIterator[pb.ImportAgenciesRequest]:
+        while True:
+            yield pb.ImportAgenciesRequest(reason="QĐ 2")
+            await asyncio.sleep(0.05)
+
+    async with serving(limits) as running, running.connect(running.peers.operator) as client:
+        for parts, detail in ((silent(), "nothing came"), (trickling(), "the upload is too slow")):
+            begun = asyncio.get_running_loop().time()
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await client.admin.ImportAgencies(parts, timeout=WAIT)
+            assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert detail in (refused.value.details() or "")
+            assert asyncio.get_running_loop().time() - begun < WAIT / 2
+        assert running.administration.asked["put_agencies"] == []
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ Every act that changes something needs a reason, which the event log keeps.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from lienthong.api.v1 import admin_pb2 as pb
@@ -13,6 +14,7 @@ from lienthong.api.v1 import admin_pb2_grpc
 from lienthong.domain.agency import Agency
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.lifecycle import Plan, ReformKind, ReformOrder
+from lienthong.errors import Code, Refusal
 from lienthong.hub.identity import Role
 from lienthong.hub.rows import CertificatePurpose, DocumentQuery, HeldKind
 from lienthong.rpc import arguments, mapping, mapping_admin
@@ -35,8 +37,10 @@ MOST_AGENCIES = 500_000  # of one import; the nation has 125,000
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
     """See proto/lienthong/api/v1/admin.proto."""
 
-    def __init__(self, administration: Administration, hub: Hub) -> None:
+    def __init__(self, administration: Administration, hub: Hub, *, patience: Callable[[int], float]) -> None:
+        """`patience`: seconds an upload of so many bytes may take."""
         self._administration = administration
+        self._patience = patience
         self._hub = hub  # for names and tiers of its directory
 
     async def ListQueues(self, request: pb.ListQueuesRequest, context: Context) -> pb.ListQueuesResponse:
@@ -146,17 +150,33 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         self, request_iterator: AsyncIterator[pb.ImportAgenciesRequest], context: Context
     ) -> pb.ImportAgenciesResponse:
         """Add or replace a whole directory's agencies, all or none."""
+        begun = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(begun + self._patience(0)) as limit:
+                agencies, reason = await self._collect(
+                    request_iterator, lambda size: limit.reschedule(begun + self._patience(size))
+                )
+        except TimeoutError as error:
+            raise Refusal(Code.UNAVAILABLE, detail="the upload is too slow") from error
+        version = await self._administration.put_agencies(caller(), agencies, reason)
+        return pb.ImportAgenciesResponse(version=version, agencies=len(agencies))
+
+    async def _collect(
+        self, parts: AsyncIterator[pb.ImportAgenciesRequest], came: Callable[[int], None]
+    ) -> tuple[list[Agency], str]:
+        """All parts, and the reason. `came` is told how many bytes there are so far."""
         agencies: list[Agency] = []
-        reason = ""
-        async for part in request_iterator:
+        reason, size = "", 0
+        async for part in parts:
+            size += part.ByteSize()
+            came(size)
             reason = reason or arguments.required(part.reason, "reason")
             if len(agencies) + len(part.agencies) > MOST_AGENCIES:
                 raise arguments.invalid("agencies", f"more than {MOST_AGENCIES}")
             agencies += mapping_admin.agencies_from(part.agencies, first=len(agencies))
         if not agencies:
             raise arguments.invalid("agencies", "missing")
-        version = await self._administration.put_agencies(caller(), agencies, reason)
-        return pb.ImportAgenciesResponse(version=version, agencies=len(agencies))
+        return agencies, reason
 
     async def ListPlans(self, request: pb.ListPlansRequest, context: Context) -> pb.ListPlansResponse:
         """What is to happen on days to come, in pages."""

@@ -96,7 +96,7 @@ class RpcServer:
             ExchangeService(hub, uploads, metrics, limits, self._stages.spend),
             DirectoryService(hub),
         )
-        admin = AdminService(administration, hub)
+        admin = AdminService(administration, hub, patience=uploads.patience)
         # grpcio's generated module is untyped
         exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, self._server)  # type: ignore[no-untyped-call]
         content = ContentService(hub, limits, metrics)
