@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -20,6 +21,7 @@ from lienthong.errors import HubFault
 from lienthong.hub.ports import Store
 from lienthong.hub.receipt_port import OverdueKind, OverdueQuery
 from lienthong.hub.rows import DocumentQuery, HeldKind, NewDocument
+from lienthong.store import prepared
 from lienthong.store.database import open_engine
 from lienthong.store.tables import metadata
 from tests.contract.store_backends import REAL, any_url, new_url  # noqa: F401
@@ -123,17 +125,52 @@ def test_an_unusable_url_is_a_fault(url_: str) -> None:
         stores.open_store(url_)
 
 
-async def test_no_query_reads_a_whole_table(tmp_path: Path) -> None:
-    """Ten million documents: every statement is led by an index (SQLite's own account of its plans)."""
+class Noting:
+    """A driver's connection or cursor that tells of the statements it is given."""
+
+    def __init__(self, inner: Any, note: Callable[[str, Any], None]) -> None:
+        self._inner = inner
+        self._note = note
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._inner)
+
+    def cursor(self) -> Noting:
+        return Noting(self._inner.cursor(), self._note)
+
+    def execute(self, statement: str, parameters: Any = ()) -> None:
+        self._note(statement, parameters)
+        self._inner.execute(statement, parameters)
+
+    def executemany(self, statement: str, many: Any) -> None:
+        self._note(statement, many[0])
+        self._inner.executemany(statement, many)
+
+
+async def test_no_query_reads_a_whole_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten million documents: every statement is led by an index (SQLite's own account of its plans).
+
+    SQLAlchemy tells of its statements, and `Noting` of the prepared ones, which go to the driver by themselves.
+    """
     url = f"sqlite:///{tmp_path / 'store.sqlite'}"
     stores.migrate(url)
     store = stores.open_store(url)
     statements: dict[str, Any] = {}
+    prepared_ones: set[str] = set()
 
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
-        if not many and statement.startswith(("SELECT", "UPDATE", "DELETE")):
-            statements[statement] = parameters
+        if statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH")) or "SELECT" in statement:
+            statements[statement] = parameters[0] if many else parameters
 
+    def note_prepared(statement: str, parameters: Any) -> None:
+        prepared_ones.add(statement)
+        note(None, None, statement, parameters, None, False)
+
+    driver = prepared._driver
+    monkeypatch.setattr(prepared, "_driver", lambda connection: Noting(driver(connection), note_prepared))
     sa.event.listen(store._db.engine, "before_cursor_execute", note)
     document = a_document("H48.11", "H48.02")
     await use_documents(store, document)
@@ -159,6 +196,7 @@ async def test_no_query_reads_a_whole_table(tmp_path: Path) -> None:
             if "SCAN events" in own:
                 assert not any("TEMP B-TREE" in step for step in steps), (statement, steps)
     assert len(statements) > 30
+    assert len(prepared_ones & statements.keys()) > 5, prepared_ones
     await store.close()
 
 
