@@ -26,6 +26,7 @@ from bench.suites.hops import HOPS
 from bench.suites.latency import WARM_UP, Way, paced, send_and_wait
 
 RATE = 6.0  # documents per second
+TURNS = 4
 PROOF, COMMIT, BROKER, CALL = "proof and signature", "commit and sync", "broker", "call"
 COLOURS = {CALL: "#8e7cc3", PROOF: "#d9822b", COMMIT: "#c0504d", BROKER: "#4f81bd"}
 Marks = Sequence[Mapping[str, Any]]
@@ -41,18 +42,33 @@ class Step:
 
 
 async def measure(folder: Path, *, number: int) -> dict[str, list[Stage]]:
-    """Medians of every stage for `number` documents, by the name of the way."""
-    machine = Machine(folder / "observed", observe=True)
-    async with machine:
+    """Medians of every stage for `number` documents, by the name of the way; the two sides take turns."""
+    notes = folder / "bare.jsonl"
+    went: list[Way] = []
+    async with Machine(folder / "observed", observe=True) as machine, Senders(machine.state) as senders:
         await machine.start_relays()
-        made = documents.make(machine.state, COMMUNE, [DEPARTMENT], size=KB10, number=number + WARM_UP)
-        async with Senders(machine.state) as senders:
-            ways = (await send_and_wait(machine, senders, made, RATE))[WARM_UP:]
-        bare = await _bare(machine, made, folder / "bare.jsonl")
+        certificate = machine.state / "agencies" / COMMUNE / "signing.pem"
+        async with Pipeline(machine.node.amqp_url, certificate, hops=HOPS, notes=notes) as pipeline:
+            for _ in range(TURNS):
+                each = number // TURNS + WARM_UP
+                made = documents.make(machine.state, COMMUNE, [DEPARTMENT], size=KB10, number=each)
+                went += (await send_and_wait(machine, senders, made, RATE))[WARM_UP:]
+                before = len(pipeline.arrived)
+                await paced([partial(pipeline.publish, document.data) for document in made], RATE)
+                await pipeline.until(before + each)
+            came = dict(pipeline.came)
         await machine.stop_programs()  # what they noted is in the file now
-    marks = await asyncio.to_thread(read, machine.noted)
-    ours = [steps for way in ways if (steps := of_document(way, marks[way.document_id]))]
-    return {"Lienthong, sender to inbox": stages(ours), "bare pipeline": stages(bare[WARM_UP:])}
+        marks = await asyncio.to_thread(read, machine.noted)
+    ours = [steps for way in went if (steps := of_document(way, marks[way.document_id]))]
+    bare = await asyncio.to_thread(_bare, came, notes)
+    return {"Lienthong, sender to inbox": stages(ours), "bare pipeline": stages(bare)}
+
+
+def _bare(came: Mapping[str, float], notes: Path) -> list[list[Step]]:
+    hops: defaultdict[str, dict[int, Any]] = defaultdict(dict)
+    for line in _lines(notes):
+        hops[line["started"]][line["hop"]] = line
+    return [of_bare(float(started), hops[started], ended) for started, ended in came.items()]
 
 
 def read(file: Path) -> Mapping[str, list[dict[str, Any]]]:
@@ -102,18 +118,6 @@ def of_document(way: Way, marks: Marks) -> list[Step]:
         steps.append(Step(f"node {number}: hop committed", COMMIT, hop["ended"] - hop["began"]))
         left = hop["ended"]
     return [*steps, Step("recipient told", CALL, way.told - left)]
-
-
-async def _bare(machine: Machine, made: Sequence[documents.Signed], notes: Path) -> list[list[Step]]:
-    certificate = machine.state / "agencies" / COMMUNE / "signing.pem"
-    async with Pipeline(machine.node.amqp_url, certificate, hops=HOPS, notes=notes) as pipeline:
-        await paced([partial(pipeline.publish, document.data) for document in made], RATE)
-        await pipeline.until(len(made))
-        came = dict(pipeline.came)
-    hops: defaultdict[str, dict[int, Any]] = defaultdict(dict)
-    for line in await asyncio.to_thread(_lines, notes):
-        hops[line["started"]][line["hop"]] = line
-    return [of_bare(float(started), hops[started], ended) for started, ended in sorted(came.items())]
 
 
 def of_bare(started: float, hops: Mapping[int, Mapping[str, float]], ended: float) -> list[Step]:
