@@ -301,6 +301,15 @@ class BrokerContract:
         async with asyncio.timeout(DEADLINE):
             assert dict(await second.get()) == {"kind": "end"}
 
+    async def test_what_many_tell_at_once_reaches_every_subscriber_in_order(self, broker: Broker) -> None:
+        told: asyncio.Queue[Notification] = asyncio.Queue()
+        await broker.subscribe(told.put)
+        sent = [{"kind": "consigned", "document_id": str(number)} for number in range(50)]
+        await asyncio.gather(*(broker.notify(each) for each in sent))
+        await broker.notify({"kind": "end"})
+        async with asyncio.timeout(DEADLINE):
+            assert [dict(await told.get()) for _ in range(51)] == [*sent, {"kind": "end"}]
+
     async def test_queues_that_are_not_there_count_as_empty(self, broker: Broker) -> None:
         await broker.declare([NODE])
         await broker.publish(NODE, Lane.NORMAL, b"x")

@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
-from aio_pika.exceptions import ChannelInvalidStateError, ChannelNotFoundEntity
-from aiormq.channel import Channel as Wire
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import ChannelNotFoundEntity
+from aiormq.abc import DeliveredMessage
 
 from lienthong.broker.connection import Link, as_hub_faults
 from lienthong.broker.publisher import ATTEMPT, REASON
@@ -140,18 +139,19 @@ class Intake:
 
         async def work(channel: AbstractChannel) -> None:
             await channel.set_qos(prefetch_count=prefetch)  # of each consumer from now on, not global
+            # below aio-pika: its own message and task cost as much as ours
+            wire = await channel.get_underlay_channel()
             while waiting and not self._stopping.is_set():
                 source = waiting.pop()
-                queue = await channel.get_queue(source.queue, ensure=False)
                 try:
                     async with asyncio.timeout(self._consume_seconds):
-                        tag = await queue.consume(self._receiver(source))
+                        answer = await wire.basic_consume(source.queue, self._receiver(source))
                 except (
                     TimeoutError
                 ):  # this channel is never answered again; the others go on without the queue
                     self._nurse(source.queue)
                     raise
-                consumed[source.queue] = (channel, tag)
+                consumed[source.queue] = (channel, answer.consumer_tag or "")
 
         if waiting:
             await asyncio.gather(*(work(channel) for channel in self._channels))
@@ -169,8 +169,8 @@ class Intake:
         if queue not in self._ailing:
             self._ailing[queue] = asyncio.create_task(until_well(), name=f"until {queue} is well")
 
-    def _receiver(self, source: Source) -> Callable[[AbstractIncomingMessage], Awaitable[None]]:
-        async def receive(message: AbstractIncomingMessage) -> None:
+    def _receiver(self, source: Source) -> Callable[[DeliveredMessage], Coroutine[None, None, None]]:
+        async def receive(message: DeliveredMessage) -> None:
             # A task of ours: aiormq cancels its own tasks when the connection breaks, handlers are to finish.
             task = asyncio.create_task(self._take(source, message))
             self._at_work.add(task)
@@ -178,9 +178,9 @@ class Intake:
 
         return receive
 
-    async def _take(self, source: Source, message: AbstractIncomingMessage) -> None:
+    async def _take(self, source: Source, message: DeliveredMessage) -> None:
         async with self._slots:
-            if self._stopping.is_set() or _is_gone(message):
+            if self._stopping.is_set() or message.channel.is_closed:
                 return  # it goes back to its queue with the channel
             delivery = read_delivery(source, message)
             outcome = await self._handle(delivery)
@@ -206,23 +206,20 @@ class Intake:
             return Retry(f"{type(error).__name__}: {error}")
 
     async def _settle(
-        self, message: AbstractIncomingMessage, delivery: TransitDelivery, outcome: Outcome | Retry
+        self, message: DeliveredMessage, delivery: TransitDelivery, outcome: Outcome | Retry
     ) -> None:
         if outcome is Outcome.RETRY:
             outcome = Retry("")
         if isinstance(outcome, Retry):
             passed_on = await self._passed_on(message, delivery, outcome.reason)
             outcome = Outcome.DONE if passed_on else Outcome.REQUEUE
+        # without waiting for the socket: the channel's close comes after it
         if outcome is Outcome.REQUEUE:
-            await message.nack(requeue=True)
+            await message.channel.basic_nack(message.delivery_tag or 0, requeue=True, wait=False)
         else:
-            # below aio-pika, without waiting for the socket: the channel's close comes after it
-            wire = cast("Wire", message.channel)
-            await wire.basic_ack(message.delivery_tag or 0, wait=False)
+            await message.channel.basic_ack(message.delivery_tag or 0, wait=False)
 
-    async def _passed_on(
-        self, message: AbstractIncomingMessage, delivery: TransitDelivery, reason: str
-    ) -> bool:
+    async def _passed_on(self, message: DeliveredMessage, delivery: TransitDelivery, reason: str) -> bool:
         """Whether the message now stands in another queue. False: we stop, or it will be redelivered anyway."""
         wait = 0.5
         while not message.channel.is_closed:
@@ -260,17 +257,18 @@ class Intake:
         await self.link.close()
 
 
-def read_delivery(source: Source, message: AbstractIncomingMessage) -> TransitDelivery:
+def read_delivery(source: Source, message: DeliveredMessage) -> TransitDelivery:
     """A message as its handler sees it. A dead letter that is not ours is shown under its whole routing key."""
     key = message.routing_key or ""
     node, lane = source.place or read_routing_key(key) or (key, Lane.NORMAL)
+    headers = message.header.properties.headers or {}
     return TransitDelivery(
         node=node,
         lane=lane,
         body=message.body,
-        attempt=read_attempt(message.headers),
+        attempt=read_attempt(headers),
         redelivered=bool(message.redelivered),
-        reason=read_reason(message.headers),
+        reason=read_reason(headers),
     )
 
 
@@ -286,11 +284,3 @@ def read_reason(headers: Mapping[str, object]) -> str | None:
     if not value and headers.get("x-first-death-reason") == "delivery_limit":
         value = "delivered too often without an answer: its consumer died each time"
     return value if isinstance(value, str) and value else None
-
-
-def _is_gone(message: AbstractIncomingMessage) -> bool:
-    """Whether the channel it came by is closed; after a cut aiormq does not even tell its state."""
-    try:
-        return message.channel.is_closed
-    except ChannelInvalidStateError:
-        return True

@@ -78,6 +78,7 @@ class RabbitBroker:
         self._dead: Intake | None = None
         self._subscribers: list[NotificationHandler] = []
         self._notified: set[asyncio.Task[None]] = set()
+        self._to_tell: list[dict[str, str]] = []
 
     # --- topology ---------------------------------------------------------------------------------------
 
@@ -210,8 +211,18 @@ class RabbitBroker:
     # --- notifications ----------------------------------------------------------------------------------
 
     async def notify(self, notification: Notification) -> None:
-        """Tell every subscriber now connected; never raises for the broker's sake."""
-        await self._publisher.announce(self._topology.events, json.dumps(dict(notification)).encode())
+        """Tell every subscriber now connected; never raises for the broker's sake.
+
+        What several have to tell at once, as hops that shared a commit, is one message: the first one's.
+        """
+        self._to_tell.append(dict(notification))
+        if len(self._to_tell) > 1:
+            return
+        try:
+            await asyncio.sleep(0)
+        finally:
+            told, self._to_tell = self._to_tell, []
+        await self._publisher.announce(self._topology.events, json.dumps(told).encode())
 
     async def subscribe(self, handler: NotificationHandler) -> None:
         """Call `handler` with each notification from now on. Subscribing twice is subscribing once."""
@@ -234,15 +245,16 @@ class RabbitBroker:
 
     async def _tell(self, body: bytes) -> None:
         try:
-            notification = {str(k): str(v) for k, v in json.loads(body).items()}
-        except (ValueError, AttributeError):
+            notifications = [{str(k): str(v) for k, v in told.items()} for told in json.loads(body)]
+        except (ValueError, AttributeError, TypeError):
             log.warning("broker.notification_unreadable", size=len(body))
             return
-        for handler in tuple(self._subscribers):
-            try:
-                await handler(notification)
-            except Exception:  # a subscriber's fault must not silence the others
-                log.exception("broker.subscriber_failed")
+        for notification in notifications:
+            for handler in tuple(self._subscribers):
+                try:
+                    await handler(notification)
+                except Exception:  # a subscriber's fault must not silence the others
+                    log.exception("broker.subscriber_failed")
 
     # --- questions, end ---------------------------------------------------------------------------------
 

@@ -2,33 +2,73 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import pytest
-from aio_pika.abc import AbstractIncomingMessage
-from aio_pika.exceptions import ChannelInvalidStateError
+from aiormq.abc import DeliveredMessage
+from aiormq.exceptions import ChannelInvalidStateError
+from pamqp.commands import Basic
+from pamqp.header import ContentHeader
 
-from lienthong.broker.consumer import _is_gone
+from lienthong.broker.consumer import Intake, Source
+from lienthong.domain.document import Lane
+from lienthong.hub.ports import Outcome, TransitDelivery
+
+SOURCE = Source(queue="transit.H48.normal", place=("H48", Lane.NORMAL))
 
 
 class _Channel:
-    def __init__(self, state: bool | Exception) -> None:
-        self._state = state
+    """aiormq's, as far as an intake looks at it."""
 
-    @property
-    def is_closed(self) -> bool:
-        if isinstance(self._state, Exception):
-            raise self._state
-        return self._state
+    def __init__(self) -> None:
+        self.is_closed = False
+        self.settled: list[tuple[str, int]] = []
+
+    async def basic_ack(self, tag: int, *, wait: bool) -> None:
+        if self.is_closed:
+            raise ChannelInvalidStateError("closed")
+        self.settled.append(("ack", tag))
+
+    async def basic_nack(self, tag: int, *, requeue: bool, wait: bool) -> None:
+        self.settled.append(("nack", tag))
 
 
-class _Message:
-    def __init__(self, state: bool | Exception) -> None:
-        self.channel = _Channel(state)
+def message(channel: _Channel, tag: int) -> DeliveredMessage:
+    """A message as aiormq hands it over."""
+    deliver = Basic.Deliver(consumer_tag="c", delivery_tag=tag, routing_key="transit.H48.normal")
+    return DeliveredMessage(delivery=deliver, header=ContentHeader(), body=b"x", channel=cast("Any", channel))
 
 
-@pytest.mark.parametrize(
-    ("state", "gone"), [(False, False), (True, True), (ChannelInvalidStateError("no channel"), True)]
-)
-def test_a_channel_that_cannot_tell_its_state_is_gone(state: bool | Exception, gone: bool) -> None:
-    assert _is_gone(cast("AbstractIncomingMessage", _Message(state))) is gone
+def intake(channel: _Channel, seen: list[TransitDelivery], *, cut: bool) -> Intake:
+    """One that is cut, if so, while its handler works."""
+
+    async def handler(delivery: TransitDelivery) -> Outcome:
+        seen.append(delivery)
+        channel.is_closed = channel.is_closed or cut
+        return Outcome.DONE
+
+    async def nothing(*_: object) -> None:
+        return None
+
+    return Intake(
+        ["amqp://nowhere"],
+        name="test",
+        handler=handler,
+        pass_on=nothing,
+        declare=nothing,
+        heal=nothing,
+        concurrency=1,
+    )
+
+
+@pytest.mark.parametrize("cut", [False, True])
+async def test_what_waits_behind_a_cut_is_let_go(cut: bool) -> None:
+    channel, seen = _Channel(), list[TransitDelivery]()
+    receive = intake(channel, seen, cut=cut)
+    receiver = receive._receiver(SOURCE)
+    for tag in (1, 2):
+        await receiver(message(channel, tag))
+    for task in tuple(receive._at_work):
+        await task
+    assert channel.settled == ([] if cut else [("ack", 1), ("ack", 2)])
+    assert [(d.node, d.body, d.attempt, d.reason) for d in seen] == [("H48", b"x", 0, None)] * (2 - cut)
