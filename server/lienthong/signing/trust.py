@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.x509 import verification
@@ -55,6 +56,15 @@ class Path:
         return self.valid_from <= at <= self.valid_to
 
 
+class _Standing(NamedTuple):
+    """What the lists of its issuer say of a certificate."""
+
+    certificate: x509.Certificate
+    issuer: x509.Certificate
+    revoked: tuple[datetime, ...]  #: since when, by each list that names it
+    known_until: datetime | None  #: the latest next update
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
     """What the verifier believes before it sees a document. Immutable; load it once and keep it.
@@ -66,7 +76,10 @@ class Trust:
     intermediates: tuple[x509.Certificate, ...] = ()
     crls: tuple[x509.CertificateRevocationList, ...] = ()
     revocation: Revocation = Revocation.REQUIRED
-    _paths: dict[tuple[x509.Certificate, ...], Path] = field(
+    _paths: dict[tuple[int, ...], tuple[Path, tuple[x509.Certificate, ...]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _standings: dict[int, tuple[Path, tuple[_Standing, ...]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     _lists: dict[x509.Certificate, tuple[x509.CertificateRevocationList, ...]] = field(
@@ -105,9 +118,10 @@ class Trust:
         """
         supplied = tuple(supplied)
         presented = (certificate, *supplied)
-        path = self._paths.get(presented)
-        if path is not None and path.holds(at):
-            return path
+        key = tuple(map(id, presented))  # hashing certificates costs more than all the rest
+        known = self._paths.get(key)
+        if known is not None and known[0].holds(at):
+            return known[0]
         _check_time(certificate, at)
         intermediates = [*self.intermediates, *supplied]
         try:
@@ -124,7 +138,7 @@ class Trust:
         )
         if len(self._paths) >= _MAX_REMEMBERED:
             self._paths.clear()
-        self._paths[presented] = path
+        self._paths[key] = path, presented  # kept, so that the ids remain theirs
         return path
 
     def verify_revocation(self, path: Path, *, at: datetime) -> None:
@@ -134,17 +148,14 @@ class Trust:
         counts too (it knows more), but only revocations from before `at`. Raises `Refusal` CERTIFICATE_REVOKED or
         REVOCATION_UNKNOWN (retryable: a newer list may come).
         """
-        for certificate, issuer in zip(path.certificates, path.certificates[1:], strict=False):
-            fresh = False
-            for crl in self._lists_of(issuer):
-                entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
-                if entry is not None and entry.revocation_date_utc <= at:
-                    since = entry.revocation_date_utc.isoformat()
-                    detail = f"{certificate.subject.rfc4514_string()} since {since}"
+        for standing in self._standings_of(path):
+            for since in standing.revoked:
+                if since <= at:
+                    detail = f"{standing.certificate.subject.rfc4514_string()} since {since.isoformat()}"
                     raise Refusal(Code.CERTIFICATE_REVOKED, field="Signature/KeyInfo", detail=detail)
-                fresh = fresh or (crl.next_update_utc is not None and crl.next_update_utc >= at)
+            fresh = standing.known_until is not None and standing.known_until >= at
             if not fresh and self.revocation is Revocation.REQUIRED:
-                detail = f"no current revocation list of {issuer.subject.rfc4514_string()}"
+                detail = f"no current revocation list of {standing.issuer.subject.rfc4514_string()}"
                 raise Refusal(Code.REVOCATION_UNKNOWN, field="Signature/KeyInfo", detail=detail)
 
     def _verifier(self, at: datetime) -> verification.ClientVerifier:
@@ -165,6 +176,27 @@ class Trust:
             .extension_policies(ee_policy=leaf, ca_policy=authority)
             .build_client_verifier()
         )
+
+    def _standings_of(self, path: Path) -> tuple[_Standing, ...]:
+        """Of each certificate below the anchor. Remembered: lists do not change, only the time they are asked for."""
+        known = self._standings.get(id(path))
+        if known is not None:
+            return known[1]
+        standings = tuple(
+            self._standing(certificate, issuer)
+            for certificate, issuer in zip(path.certificates, path.certificates[1:], strict=False)
+        )
+        if len(self._standings) >= _MAX_REMEMBERED:
+            self._standings.clear()
+        self._standings[id(path)] = path, standings  # the path is kept, so that the id remains its
+        return standings
+
+    def _standing(self, certificate: x509.Certificate, issuer: x509.Certificate) -> _Standing:
+        lists = self._lists_of(issuer)
+        entries = [crl.get_revoked_certificate_by_serial_number(certificate.serial_number) for crl in lists]
+        updates = [crl.next_update_utc for crl in lists if crl.next_update_utc is not None]
+        revoked = tuple(entry.revocation_date_utc for entry in entries if entry is not None)
+        return _Standing(certificate, issuer, revoked, max(updates, default=None))
 
     def _lists_of(self, issuer: x509.Certificate) -> tuple[x509.CertificateRevocationList, ...]:
         """The configured lists that `issuer` really signed. Remembered: the answer cannot change."""

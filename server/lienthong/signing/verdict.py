@@ -94,18 +94,26 @@ class Trail:
 
     def __init__(self, numbers: tuple[int, ...]) -> None:
         self.signer: Signer | None = None
-        self._steps = {number: _OPEN[number] for number in numbers}
+        self._numbers = numbers
+        self._running = numbers[0]
+        self._noted: dict[int, Step] = {}
         self._refusal: Refusal | None = None
 
-    def step(self, number: int) -> _Running:
-        """Run step `number` in a `with` block. Raises `Refusal` only."""
-        return _Running(self, number)
+    def step(self, number: int) -> Trail:
+        """Run step `number` in a `with` block, one at a time. Raises `Refusal` only."""
+        self._running = number
+        return self
 
-    def end(self, number: int, error: BaseException | None) -> None:
-        """Note how step `number` ended; what is no refusal yet becomes one."""
+    def __enter__(self) -> None:
+        """Nothing is noted before the step has ended."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Note how the step ended; what is no refusal yet becomes one."""
+        number = self._running
         if error is None:
-            if self._steps[number].outcome is None:
-                self._steps[number] = _PASSED[number]
+            self._noted.setdefault(number, _PASSED[number])
         elif isinstance(error, Refusal):
             self._fail(number, error)
         elif isinstance(error, Exception) and not isinstance(
@@ -127,37 +135,18 @@ class Trail:
     def _note(
         self, number: int, verdict: Verdict, code: Code | None = None, detail: str | None = None
     ) -> None:
-        self._steps[number] = Step(
+        self._noted[number] = Step(
             number=number, name=STEPS[number], outcome=verdict, code=code, detail=detail
         )
 
     def report(self) -> Report:
         """What was found so far."""
-        outcomes = {step.outcome for step in self._steps.values()}
+        steps = tuple(self._noted.get(number) or _OPEN[number] for number in self._numbers)
+        outcomes = {step.outcome for step in steps}
         if Verdict.FAILED in outcomes:
             verdict = Verdict.FAILED
         elif outcomes == {Verdict.PASSED}:
             verdict = Verdict.PASSED
         else:
             verdict = Verdict.INDETERMINATE
-        return Report(
-            verdict=verdict, steps=tuple(self._steps.values()), signer=self.signer, refusal=self._refusal
-        )
-
-
-class _Running:
-    """One step of a trail while it runs."""
-
-    __slots__ = ("_number", "_trail")
-
-    def __init__(self, trail: Trail, number: int) -> None:
-        self._trail = trail
-        self._number = number
-
-    def __enter__(self) -> None:
-        """Nothing is noted before the step has ended."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._trail.end(self._number, error)
+        return Report(verdict=verdict, steps=steps, signer=self.signer, refusal=self._refusal)
