@@ -1,4 +1,4 @@
-"""What must every test be free of? The caller's settings, the caller's clock zone, chance that cannot be repeated.
+"""What must every test be free of? The caller's settings, language and clock zone, chance that cannot be repeated.
 
 Fixtures that start real services live in tests/services and are registered here, so that any test may ask for them.
 """
@@ -19,6 +19,11 @@ pytest_plugins = ["tests.floors", "tests.services.rabbitmq"]
 
 for name in [name for name in os.environ if name.startswith("LIENTHONG_")]:
     del os.environ[name]
+
+# The language of messages: an administrator's machine in Viet Nam says `LANG=vi_VN.UTF-8`.
+for name in ("LC_ALL", "LC_MESSAGES"):
+    os.environ.pop(name, None)
+os.environ["LANG"] = "C.UTF-8"
 
 # A run started in the background by a plain shell ignores SIGINT, and so would every program it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -67,6 +67,7 @@ async def test_a_passing_refusal_is_tried_again(
 ) -> None:
     hub.failures["SubmitMany.document"] = [Refusal(Code.RATE_LIMITED)]
     found = await answers(connect(SENDER), backlog)
+    assert sorted(found) == list(range(5))
     assert all(isinstance(answer, Accepted) for answer in found.values())
 
 
@@ -75,6 +76,7 @@ async def test_a_hub_that_lies_about_its_acceptance_is_not_believed(
 ) -> None:
     hub.acceptance = lambda xml: xml.replace(b"H48", b"H49")
     found = await answers(connect(SENDER), backlog)
+    assert sorted(found) == list(range(5))
     assert all(isinstance(answer, Unproven) for answer in found.values())
 
 

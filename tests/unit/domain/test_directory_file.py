@@ -110,7 +110,9 @@ def test_codes_seen_in_the_field_are_codes(code: str) -> None:
 
 
 def test_the_sample_directories_are_sound() -> None:
-    for path in sorted(Path(__file__).parents[3].glob("directory/*.yaml")):
+    paths = sorted(Path(__file__).parents[3].glob("directory/*.yaml"))
+    assert paths
+    for path in paths:
         assert len(read_directory(path.read_text("utf-8"))) > 1, path.name
 
 
