@@ -114,7 +114,7 @@ class LimitSettings(_Section):
     max_package: Bytes = 104_857_600
     """Bytes of one edXML package."""
     inline_bytes: Bytes = 262_144
-    """Up to this size a document's bytes travel in the transit message; larger ones by reference."""
+    """Up to this size, all copies of a hop together, a document's bytes travel in the message; else by reference."""
     rate: Annotated[float, Field(gt=0)] = 100.0
     """Calls per second and caller, kept up."""
     burst: Count = 400
