@@ -15,7 +15,7 @@ from lienthong.api.v1 import exchange_pb2 as pb
 from lienthong.errors import Code, Refusal
 from lienthong.hub.accept import Submission
 from lienthong.hub.identity import Caller
-from lienthong.rpc.backlog import IN_HAND
+from lienthong.rpc.backlog import IN_HAND, IN_HAND_BYTES
 from lienthong.rpc.limits import RpcLimits
 from tests.fakes.rpc import WAIT, Client, Refused, Running, serving
 
@@ -166,6 +166,42 @@ async def test_no_more_than_so_many_are_in_hand(
     monkeypatch.setattr(running.hub, "submit", counted)
     answers = await sent(sender, (m for tag in range(3 * IN_HAND) for m in messages(tag, bytes([tag]))))
     assert (len(answers), most) == (3 * IN_HAND, IN_HAND)
+
+
+async def test_no_more_than_so_many_bytes_are_in_hand(
+    running: Running, sender: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small documents pass; the hub decides nothing until the stream has brought all it may."""
+    now, most, go_on = 0, 0, asyncio.Event()
+    submit = running.hub.submit
+    size = 1_000_000
+    fit = IN_HAND_BYTES // size
+
+    async def counted(caller: Caller, data: bytes) -> Submission:
+        nonlocal now, most
+        now, most = now + len(data), max(most, now + len(data))
+        if now >= fit * size:
+            go_on.set()
+        await go_on.wait()
+        now -= len(data)
+        return await submit(caller, data)
+
+    monkeypatch.setattr(running.hub, "submit", counted)
+    requests = [m for tag in range(2 * fit) for m in messages(tag, bytes([tag]) * size)]
+    answers = await sent(sender, [*requests, *messages(99, b"small")])
+    assert {answer.WhichOneof("outcome") for answer in answers.values()} == {"accepted"}
+    assert len(answers) == 2 * fit + 1
+    assert fit * size <= most <= IN_HAND_BYTES
+
+
+async def test_a_document_larger_than_the_room_of_a_stream_comes_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lienthong.rpc.backlog.IN_HAND_BYTES", 300_000)
+    async with serving() as running, running.connect(running.peers.sender) as client:
+        answers = await sent(client, [m for tag in range(3) for m in messages(tag, bytes([tag]) * 1_000_000)])
+        assert sorted(len(data) for data in running.hub.contents.values()) == [1_000_000] * 3
+        assert answers.keys() == {0, 1, 2}
 
 
 async def test_a_silent_stream_is_closed_after_its_documents_are_answered() -> None:

@@ -18,7 +18,7 @@ import structlog
 from lienthong import telemetry
 from lienthong.app.background import declare_nodes, gauge, measured, serve_nodes
 from lienthong.app.deadlines import deadlines_of
-from lienthong.app.interpreter import settle
+from lienthong.app.interpreter import settle, share_memory
 from lienthong.app.readiness import notify, stop_on_signals
 from lienthong.app.trust_files import NodeKeys, TrustFiles
 from lienthong.blobs import open_blobs, open_contents
@@ -98,6 +98,7 @@ async def run_hub(settings: Settings, *, beside: bool = False) -> None:
     is only thrift: all of it may be done by several at once.
     """
     _check(settings)
+    share_memory()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:
@@ -143,6 +144,7 @@ def _for_all(parts: HubParts, ending: asyncio.Event) -> list[Coroutine[None, Non
 async def run_relay(settings: Settings, patterns: Sequence[str] = ("*",)) -> None:
     """The hops of every node whose code matches a pattern and whose key is here, until a signal."""
     _check(settings)
+    share_memory()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:

@@ -23,14 +23,17 @@ T = TypeVar("T")
 
 #: work on a message of at most so many bytes is short: some milliseconds
 SHORT = 131_072
+#: pieces of work that are not short in work at once, in each lane: more take memory and wait for the interpreter
+LONG = 2
 #: hops that go on together at most: bounds how long the first of them waits
 COMPANY = 8
 
 
 class Turns:
-    """Runs work of the processor: what is short in turns on the event loop, the rest in a thread."""
+    """Runs work of the processor: what is short in turns on the event loop, the rest in few threads."""
 
     def __init__(self) -> None:
+        self._long = {lane: asyncio.Semaphore(LONG) for lane in Lane}
         self._busy = False
         self._waiting: dict[Lane, deque[asyncio.Future[None]]] = {Lane.EXPRESS: deque(), Lane.NORMAL: deque()}
         self._together: list[asyncio.Future[None]] = []
@@ -38,7 +41,8 @@ class Turns:
     async def run(self, lane: Lane, size: int, work: Callable[[], T]) -> T:
         """The result of `work`, or what it raises. `size`: bytes it looks at."""
         if size > SHORT:
-            return await asyncio.to_thread(work)
+            async with self._long[lane]:
+                return await asyncio.to_thread(work)
         if self._busy:
             await self._turn(lane)
         self._busy = True

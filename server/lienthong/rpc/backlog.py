@@ -1,9 +1,9 @@
 """How does a backlog of documents come in over one stream? Each is accepted or refused for itself.
 
-One document after the other is read, and up to `IN_HAND` are decided at once; the stream is read no further while so
-many wait, which is what holds a client back. Rate, memory and identity are those of single submissions: each document
-spends one call's worth of the client's rate, reserves its memory, and its sender is asked for again, so that a
-certificate revoked meanwhile sends nothing more.
+One document after the other is read, and up to `IN_HAND`, of `IN_HAND_BYTES` together, are decided at once; the stream
+is read no further while so many wait, which is what holds a client back. Rate, memory and identity are those of single
+submissions: each document spends one call's worth of the client's rate, reserves its memory, and its sender is asked
+for again, so that a certificate revoked meanwhile sends nothing more.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from lienthong.api.v1 import exchange_pb2 as pb
 from lienthong.errors import Code, Refusal
+from lienthong.hub.gate import SMALL, Room
 from lienthong.hub.identity import Caller
 from lienthong.rpc import arguments, mapping
 from lienthong.rpc.call import Call
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from lienthong.hub.application import Hub
 
 IN_HAND = 32  #: documents of one stream that are decided at once
+IN_HAND_BYTES = 8 << 20  #: of those that are not small; a larger one is alone
 
 
 class Backlog:
@@ -53,6 +55,7 @@ class Backlog:
         self._back: pb.SubmitManyRequest | None = None  # read already, and of the next document
         self._refused: int | None = None  # the document whose further bytes nobody wants
         self._places = asyncio.Semaphore(IN_HAND)
+        self._room = Room(IN_HAND_BYTES)
         self._answers: asyncio.Queue[pb.SubmitManyResponse | None] = asyncio.Queue()
 
     async def answers(self) -> AsyncIterator[pb.SubmitManyResponse]:
@@ -114,6 +117,8 @@ class Backlog:
         sender = await self._hub.identify(self._call.certificate)
         self._spend(sender.certificate_sha256)
         size, digest = self._uploads.announced(first.header)
+        if size > SMALL:
+            await held.enter_async_context(self._room.hold(size))
         await held.enter_async_context(self._uploads.reserve(sender, size))
         upload = Upload(size, digest, self._limits.max_chunk)
         if first.chunk:

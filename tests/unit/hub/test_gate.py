@@ -11,12 +11,14 @@ import pytest
 from lxml import etree
 
 from lienthong.errors import Refusal
-from lienthong.hub.gate import SMALL, Gate
+from lienthong.hub.gate import MIDDLING, ROOM, SMALL, Gate
 from lienthong.hub.ports import Outcome
 from lienthong.signing.shape import Shape
 from tests.unit.hub.bench import COMMUNE, DEPARTMENT, DISTRICT, Bench
 
-TOTAL = 100 * SMALL
+MIB = 1 << 20
+TOTAL = 100 * MIB
+BIG = MIDDLING  # of an attachment: its package is larger
 
 
 async def settle() -> None:
@@ -73,9 +75,9 @@ async def test_small_ones_pass_by_a_big_one() -> None:
         await visit.leave()
 
 
-async def test_middling_ones_share_the_room_in_the_order_they_came() -> None:
+async def test_big_ones_share_their_room_in_the_order_they_came() -> None:
     gate = Gate(TOTAL)
-    visits = [Visit(gate, size * SMALL) for size in (60, 40, 90, 5)]
+    visits = [Visit(gate, size * MIB) for size in (60, 40, 90, 5)]
     await settle()
     assert [visit.inside for visit in visits] == [True, True, False, False]
     await visits[0].leave()
@@ -88,6 +90,31 @@ async def test_middling_ones_share_the_room_in_the_order_they_came() -> None:
     for visit in visits[2:]:
         await visit.leave()
     assert gate.used == 0
+
+
+async def test_middling_ones_share_a_room_of_their_own() -> None:
+    """A hundred of 1 MB side by side would take as much as one of 100 MB, which none of them has to wait for."""
+    gate = Gate(TOTAL)
+    big = Visit(gate, TOTAL)
+    visits = [Visit(gate, MIB) for _ in range(100)]
+    await settle()
+    most = ROOM // MIB
+    assert [visit.inside for visit in visits] == [True] * most + [False] * (100 - most)
+    assert gate.used == TOTAL + ROOM
+    async with asyncio.timeout(1), gate.hold(SMALL):
+        pass
+    for visit in visits:
+        await visit.leave()
+        assert gate.used <= TOTAL + ROOM
+    assert gate.used == TOTAL
+    await big.leave()
+    assert gate.used == 0
+
+
+async def test_the_largest_middling_one_fits_and_the_next_is_big() -> None:
+    gate = Gate(MIB)  # a hub that takes no package of more than 1 MiB: a larger one is refused soon
+    async with asyncio.timeout(1), gate.hold(MIDDLING), gate.hold(MIDDLING + 1):
+        assert gate.used == MIDDLING + MIB
 
 
 async def test_one_that_gives_up_leaves_its_place() -> None:
@@ -145,9 +172,9 @@ async def passes(work: asyncio.Task[Any]) -> bool:
 @pytest.mark.parametrize("call", ["submit", "check"])
 async def test_a_big_package_waits_at_the_hub_and_a_small_one_does_not(bench: Bench, call: str) -> None:
     caller, method = bench.caller(COMMUNE), getattr(bench.hub, call)
-    big = bench.world.signed(COMMUNE, [DEPARTMENT], files={"a.bin": os.urandom(SMALL)})
+    big = bench.world.signed(COMMUNE, [DEPARTMENT], files={"a.bin": os.urandom(BIG)})
     small = bench.world.signed(COMMUNE, [DEPARTMENT], code_number="7")
-    async with bench.gate.hold(100 * SMALL):
+    async with bench.gate.hold(TOTAL):
         waiting = asyncio.create_task(method(caller, big))
         async with asyncio.timeout(5):
             await method(caller, small)
@@ -159,7 +186,7 @@ async def test_a_big_package_waits_at_the_hub_and_a_small_one_does_not(bench: Be
 
 async def test_a_refused_package_leaves_the_gate(bench: Bench) -> None:
     for call in (bench.hub.submit, bench.hub.check):
-        await asyncio.gather(call(bench.caller(COMMUNE), b"<a>" * SMALL), return_exceptions=True)
+        await asyncio.gather(call(bench.caller(COMMUNE), b"<a>" * BIG), return_exceptions=True)
         assert bench.gate.used == 0
 
 
@@ -169,7 +196,7 @@ def trees() -> int:
 
 async def test_nothing_keeps_the_tree_of_a_refused_package(bench: Bench) -> None:
     """A refusal, its traceback and a future make a ring; big trees must not wait for the garbage collector."""
-    big = bench.world.signed(COMMUNE, [DEPARTMENT], files={"a.bin": os.urandom(SMALL)})
+    big = bench.world.signed(COMMUNE, [DEPARTMENT], files={"a.bin": os.urandom(BIG)})
     bad = big.replace("Chủ tịch".encode(), "Chủ tich".encode())
     gc.collect()
     before = trees()  # of other tests of this process
@@ -186,12 +213,12 @@ async def test_nothing_keeps_the_tree_of_a_refused_package(bench: Bench) -> None
 
 
 async def test_a_big_document_waits_at_the_relay_before_its_bytes_are_read(bench: Bench) -> None:
-    await bench.sent(COMMUNE, [DEPARTMENT], files={"a.bin": os.urandom(SMALL)})
+    await bench.sent(COMMUNE, [DEPARTMENT], files={"a.bin": os.urandom(BIG)})
     big = bench.message(COMMUNE)
     await bench.sent(COMMUNE, [DEPARTMENT], code_number="7")
     small, blobs = bench.message(COMMUNE), bench.blobs.content
     bench.blobs.content = {}  # a hop that read now would be retried
-    async with bench.relay.gate.hold(100 * SMALL):
+    async with bench.relay.gate.hold(TOTAL):
         waiting = asyncio.create_task(bench.hop(COMMUNE, big))
         assert await bench.hop(COMMUNE, small) is Outcome.DONE
         assert not await passes(waiting)
@@ -203,12 +230,12 @@ async def test_a_big_document_waits_at_the_relay_before_its_bytes_are_read(bench
 
 
 async def test_the_files_of_a_big_document_are_looked_at_in_turn(bench: Bench) -> None:
-    big = await bench.submit(COMMUNE, [DEPARTMENT], files={"a.bin": os.urandom(SMALL)})
+    big = await bench.submit(COMMUNE, [DEPARTMENT], files={"a.bin": os.urandom(BIG)})
     small = await bench.submit(COMMUNE, [DEPARTMENT], code_number="7")
-    async with bench.gate.hold(100 * SMALL):
+    async with bench.gate.hold(TOTAL):
         waiting = asyncio.create_task(bench.hub.content.reports(big.document))
         async with asyncio.timeout(5):
             assert len(await bench.hub.content.reports(small.document)) == 1
         assert not await passes(waiting)
     async with asyncio.timeout(5):
-        assert [report.size for report in await waiting] == [SMALL]
+        assert [report.size for report in await waiting] == [BIG]

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from lienthong.domain.document import Lane
-from lienthong.hub.turns import COMPANY, SHORT, Turns
+from lienthong.hub.turns import COMPANY, LONG, SHORT, Turns
 
 NORMAL, EXPRESS = Lane.NORMAL, Lane.EXPRESS
 
@@ -19,6 +19,25 @@ async def test_short_work_runs_here_and_long_work_in_a_thread() -> None:
     here = threading.get_ident()
     assert await turns.run(NORMAL, SHORT, threading.get_ident) == here
     assert await turns.run(NORMAL, SHORT + 1, threading.get_ident) != here
+
+
+async def test_few_long_pieces_are_in_work_at_once_and_express_waits_for_none_of_another_lane() -> None:
+    turns, started, go_on = Turns(), list[Lane](), threading.Event()
+
+    def piece(lane: Lane) -> None:
+        started.append(lane)
+        assert go_on.wait(5)
+
+    work = [asyncio.create_task(turns.run(NORMAL, SHORT + 1, lambda: piece(NORMAL))) for _ in range(2 * LONG)]
+    work += [asyncio.create_task(turns.run(EXPRESS, SHORT + 1, lambda: piece(EXPRESS)))]
+    async with asyncio.timeout(5):
+        while len(started) <= LONG:
+            await asyncio.sleep(0.001)
+    assert started.count(NORMAL) == LONG
+    work[-2].cancel()  # one that waits
+    go_on.set()
+    await asyncio.gather(*work, return_exceptions=True)
+    assert (started.count(NORMAL), started.count(EXPRESS)) == (2 * LONG - 1, 1)
 
 
 async def test_express_that_comes_during_a_backlog_is_next() -> None:
