@@ -10,6 +10,7 @@ is taken between the rounds, and each round is held against the two beside it.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from statistics import mean, median
 
@@ -61,10 +62,14 @@ async def measure(
     for part, unit in PARTS:
         findings.add(f"accept.{name}{part}", unit, figures[f"{best}{part}"])
     findings.add(f"accept.{name}.rsa2048.sign", "1/s", signs)
-    beside = [mean(pair) for pair in pairwise(signs)]
-    ratios = [rate / sign for rate, sign in zip(figures[best], beside, strict=True)]
+    ratios = per_sign(figures[best], signs)
     findings.goal(f"accept.{name}-per-rsa2048-sign", rounds=ratios, least=least)
     return findings.median(f"accept.{name}")
+
+
+def per_sign(rates: Sequence[float], signs: Sequence[float]) -> list[float]:
+    """Each round against the yardsticks taken before and after it."""
+    return [rate / mean(beside) for rate, beside in zip(rates, pairwise(signs), strict=True)]
 
 
 async def _measured(machine: Machine, crowd: Crowd, size: int, number: int) -> dict[str, float]:
