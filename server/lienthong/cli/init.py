@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 SAMPLE = Path(__file__).parents[3] / "directory" / "quang-ngai.yaml"
 ACTOR = "operator:lienthong init"
 LOOPBACK = "127.0.0.1"
+
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):([1-9]\d{0,4})", re.ASCII)
 
 HEADER = """\
 # Settings of this installation; every key is described in docs/operations.md.
@@ -66,9 +68,16 @@ class Wishes:
 
 
 def write_settings(state: StateFolder, wishes: Wishes) -> None:
-    """Make lienthong.toml where there is none."""
+    """Make lienthong.toml where there is none; none is left that cannot be read. Raises `Refusal` or SettingsError."""
     if state.settings.exists():
         return
+    address = _ADDRESS.fullmatch(wishes.address)
+    if address is None or int(address[2]) > 65_535:
+        raise Refusal(
+            Code.ARGUMENT_INVALID,
+            field="hub_address",
+            detail=f"{wishes.address!r} is not HOST:PORT, e.g. hub.tinh.example:50051",
+        )
     state.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     content = {
         "hub": {"name": wishes.hub_name, "listen": _listen(wishes.address), "metrics_listen": wishes.metrics},
@@ -79,6 +88,11 @@ def write_settings(state: StateFolder, wishes: Wishes) -> None:
     }
     secret = bool(wishes.store_url or wishes.broker_urls)
     write(state.settings, (HEADER + tomli_w.dumps(content)).encode(), private=secret)
+    try:
+        settings.load(state.settings)
+    except settings.SettingsError:
+        state.settings.unlink()  # a later run, with what is right, would take it for the administrator's
+        raise
 
 
 def set_ports(state: StateFolder, *, hub: int, metrics: int) -> None:
@@ -264,6 +278,8 @@ def register(app: typer.Typer) -> None:
 
 async def _run(state: StateFolder, wishes: Wishes, asked: Asked) -> None:
     if state.settings.exists():
+        if replace(wishes, directory=None, agency_keys=AgencyKeys.RSA2048) != Wishes():
+            warn(f"{state.settings} is there and stays: address, name and URLs are changed in it, by hand")
         wishes = Wishes(
             directory=wishes.directory, agency_keys=wishes.agency_keys, address=known_address(state)
         )

@@ -1,4 +1,4 @@
-"""What administrators can ask of the hub: routing queues, held messages, documents, the directory, certificates.
+"""What administrators can ask of the hub: transit queues, held messages, documents, the directory, certificates.
 
 Every method takes the caller first and answers NOT_PERMITTED unless it is an operator. Every act that changes
 something leaves a line in the event log: who, what, why.

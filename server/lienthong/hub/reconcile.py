@@ -38,7 +38,7 @@ class Patience:
 
     every: float = 5.0  #: seconds between rounds
     unpublished_after: float = 10.0  #: seconds since acceptance without a broker's confirm
-    stalled_after: float = 600.0  #: seconds without progress of a confirmed document
+    stalled_after: float = 1800.0  #: seconds without progress of a confirmed document
 
 
 class Reconciler:

@@ -36,7 +36,7 @@ class NewDocument:
     """Everything one acceptance writes, in one commit."""
 
     id: str
-    identity: str  #: unique: see hub/accept.py:identity_of
+    identity: str  #: unique: see hub/inspection.py:identity_of
     sha256: str
     size: int
     kind: PackageKind

@@ -30,7 +30,7 @@ def queues(found: Queues, directory: Directory, language: Language) -> admin_pb2
 
 
 def _queue(view: QueueView, directory: Directory) -> admin_pb2.Queue:
-    """One routing queue. The broker's numbers stay absent where it cannot tell."""
+    """One transit queue. The broker's numbers stay absent where it cannot tell."""
     row, node = view.row, directory.find(view.node)
     return admin_pb2.Queue(
         node=view.node,

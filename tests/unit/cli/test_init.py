@@ -8,12 +8,15 @@ import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
+from typer.testing import CliRunner
 
 from lienthong import settings
 from lienthong.cli.init import AgencyKeys, Stopped, Wishes, initialise, known_address, set_ports
+from lienthong.cli.main import app
 from lienthong.cli.provision import CRL_DAYS, Provision
 from lienthong.cli.state import StateFolder
 from lienthong.domain.agency import Agency
@@ -250,6 +253,37 @@ async def test_a_separate_deployment_is_prepared_with_its_own_urls(
     certificate = x509.load_pem_x509_certificate((state.hub / "tls.pem").read_bytes())
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert "hub.tinh.example" in names.get_values_for_type(x509.DNSName)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"address": "hub"},
+        {"address": ":50051"},
+        {"address": "hub:"},
+        {"address": "hub:99999"},
+        {"broker_urls": ["http://mq1"]},
+    ],
+    ids=str,
+)
+async def test_wrong_options_leave_no_settings_that_a_second_run_would_take(
+    state: StateFolder, tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    right = wishes(tmp_path, PROVINCE)
+    with pytest.raises((Refusal, settings.SettingsError)):
+        await initialise(state, replace(right, **wrong))
+    assert not state.settings.exists()
+    assert (await initialise(state, right)).hub.listen == "127.0.0.1:50123"
+
+
+def test_options_that_come_too_late_are_told(state: StateFolder, tmp_path: Path) -> None:
+    file = tmp_path / "d.yaml"
+    file.write_text(write_agencies([PROVINCE]), "utf-8")
+    command = ["init", "--state", str(state.root), "--directory", str(file), "--agency-keys", "p256"]
+    assert CliRunner().invoke(app, command).stderr == ""
+    late = CliRunner().invoke(app, [*command, "--hub-address", "hub.tinh.example:50051"])
+    assert late.exit_code == 0
+    assert "lienthong.toml is there and stays" in late.stderr.replace("\n", " ")
 
 
 async def test_a_wrong_directory_is_refused_before_anything_is_bound(
