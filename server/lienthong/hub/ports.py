@@ -133,7 +133,7 @@ class DocumentStore(Protocol):
         ...
 
     async def replace_hop(self, hop: HopRow) -> HopRow:
-        """Overwrite the hop of (document, node): the directory changed and the route differs. Logs an event."""
+        """Add a later revision of the hop of (document, node): the directory changed and so the route. Logs it."""
         ...
 
     async def hand_over(self, delivery_id: str, evidence: bytes, at: datetime) -> DeliveryRow:
@@ -275,7 +275,7 @@ class Blobs(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueRow:
-    """One routing queue as an administrator sees it. None where the broker cannot tell."""
+    """One transit queue as an administrator sees it. None where the broker cannot tell."""
 
     node: str
     lane: Lane
