@@ -66,6 +66,16 @@ async def test_a_hop_moves_its_recipients_and_is_logged(store: Store) -> None:
     )
 
 
+@pytest.mark.parametrize("state", list(S))
+async def test_a_delivery_is_read_with_its_document_whatever_its_state(store: Store, state: S) -> None:
+    document = await in_state(store, state)
+    item = await store.inbox_item(document.deliveries[0].id)
+    assert item is not None
+    assert item.delivery == await store.delivery(document.deliveries[0].id)
+    assert item.document == await store.document(document.id)
+    assert await store.inbox_item(document.id) is None
+
+
 async def test_a_repeated_hop_returns_the_first_one_and_changes_nothing(store: Store) -> None:
     document = a_document()
     await store.accept(document)

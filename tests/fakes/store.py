@@ -148,6 +148,11 @@ class FakeStore(FakeContents, FakeReceiptStore, FakeLifecycle):
     async def delivery(self, delivery_id: str) -> DeliveryRow | None:
         return self._delivery(delivery_id)
 
+    @may_fail
+    async def inbox_item(self, delivery_id: str) -> InboxItem | None:
+        row = self._delivery(delivery_id)
+        return None if row is None else InboxItem(delivery=row, document=self._documents[row.document_id].row)
+
     def _delivery(self, delivery_id: str) -> DeliveryRow | None:
         every = (row for known in self._documents.values() for row in known.deliveries.values())
         return next((row for row in every if row.id == delivery_id), None)

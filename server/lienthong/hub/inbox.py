@@ -91,7 +91,7 @@ class Inbox:
                 delivery_id = await asyncio.wait_for(queue.get(), left)
             except TimeoutError:
                 return
-            told = await self._item(delivery_id)
+            told = await self._store.inbox_item(delivery_id)
             if told is None or told.delivery.recipient != agency:  # only the store says whose a delivery is
                 continue
             if told.delivery.state is DeliveryState.CONSIGNED:
@@ -107,17 +107,10 @@ class Inbox:
                 return
             after = page[-1].delivery.id
 
-    async def _item(self, delivery_id: str) -> InboxItem | None:
-        delivery = await self._store.delivery(delivery_id)
-        document = None if delivery is None else await self._store.document(delivery.document_id)
-        if delivery is None or document is None:
-            return None
-        return InboxItem(delivery=delivery, document=document)
-
     async def find(self, caller: Caller, reference: str) -> InboxItem:
         """The caller's own delivery, by its id or its document's; NOT_FOUND also for other agencies' deliveries."""
         agency = caller.require_agency()
-        item = await self._item(reference)
+        item = await self._store.inbox_item(reference)
         if item is None:
             document = await self._store.document(reference)
             rows = [] if document is None else await self._store.deliveries(document.id)

@@ -82,6 +82,10 @@ class DocumentStore(Protocol):
         """By id."""
         ...
 
+    async def inbox_item(self, delivery_id: str) -> InboxItem | None:
+        """A delivery by its id, whatever its state, with its document."""
+        ...
+
     async def hops(self, document_id: str) -> list[HopRow]:
         """Ordered by (sequence, node)."""
         ...

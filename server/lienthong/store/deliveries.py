@@ -30,6 +30,10 @@ from lienthong.store.prepared import Prepared
 docs = tables.documents
 ways = tables.deliveries
 
+#: deliveries with their documents: see `inbox_item`
+_ITEMS = select(*[c.label(f"way_{c.name}") for c in rows.DELIVERY], *rows.DOCUMENT).select_from(
+    ways.join(docs, docs.c.id == ways.c.document_id)
+)
 _KEEP = Prepared(
     lambda name: insert_unless(name, tables.evidence, "document_id", "kind", "recipient"),
     columns=("document_id", "kind", "recipient", "at", "xml"),
@@ -46,6 +50,12 @@ def delivery(connection: Connection, delivery_id: str) -> DeliveryRow | None:
     """One, by its id."""
     row = connection.execute(select(*rows.DELIVERY).where(ways.c.id == delivery_id)).first()
     return None if row is None else rows.delivery(row)
+
+
+def item(connection: Connection, delivery_id: str) -> InboxItem | None:
+    """One with its document, by its id."""
+    row = connection.execute(_ITEMS.where(ways.c.id == delivery_id)).first()
+    return None if row is None else inbox_item(row)
 
 
 def shift(
@@ -169,9 +179,7 @@ def inbox(connection: Connection, recipient: str, *, after: str | None, limit: i
     """
     consigned = select(sa.literal(DeliveryState.CONSIGNED, ways.c.state.type)).scalar_subquery()
     query = (
-        select(*[c.label(f"way_{c.name}") for c in rows.DELIVERY], *rows.DOCUMENT)
-        .select_from(ways.join(docs, docs.c.id == ways.c.document_id))
-        .where(ways.c.recipient == recipient, ways.c.state == consigned)
+        _ITEMS.where(ways.c.recipient == recipient, ways.c.state == consigned)
         .order_by(ways.c.consigned_at, ways.c.id)
         .limit(limit)
     )

@@ -117,6 +117,9 @@ class SqlStore:
     async def delivery(self, delivery_id: str) -> DeliveryRow | None:  # noqa: D102
         return await self._db.read(deliveries.delivery, delivery_id)
 
+    async def inbox_item(self, delivery_id: str) -> InboxItem | None:  # noqa: D102
+        return await self._db.read(deliveries.item, delivery_id)
+
     async def hops(self, document_id: str) -> list[HopRow]:  # noqa: D102
         return await self._db.read(hops.hops, document_id)
 
