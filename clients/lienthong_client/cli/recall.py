@@ -9,7 +9,7 @@ from rich.text import Text
 
 from lienthong.domain.evidence import EvidenceKind
 from lienthong.domain.request import RequestState
-from lienthong_client.cli import shapes_business
+from lienthong_client.cli import shapes, shapes_business
 from lienthong_client.cli.arguments import CODES, FILLED, split
 from lienthong_client.cli.output import Output, clean, local_time, styled
 from lienthong_client.cli.session import session_of
@@ -51,7 +51,10 @@ def recall(
     output = session.output
     for result in results:
         if output.as_json:
-            output.json(shapes_business.recalled(result))
+            line = shapes_business.recalled(result)
+            if result.refusal is not None:
+                line |= shapes.error(result.refusal, output.words.language)
+            output.json(line)
         else:
             output.show(_line(result, result.recipient in from_inbox, output))
             for warning in result.warnings:

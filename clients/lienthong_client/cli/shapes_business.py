@@ -62,8 +62,7 @@ def request(asked: DeliveryRequest) -> Json:
 
 
 def recalled(result: Recalled) -> Json:
-    """One recipient of a recall."""
-    refusal = result.refusal
+    """One recipient of a recall; a refusal of its request is put over `error` by `shapes.error`."""
     return {
         "recipient": result.recipient,
         "state": result.delivery.state.value,
@@ -71,5 +70,5 @@ def recalled(result: Recalled) -> Json:
         "handed_over_at": moment(result.delivery.handed_over_at),
         "request": None if result.request is None else request(result.request),
         "warnings": [warning(each) for each in result.warnings],
-        "error": None if refusal is None else {"code": refusal.code.value, "message": refusal.message("en")},
+        "error": None,
     }

@@ -10,7 +10,7 @@ import typer
 from lienthong.api.v1 import admin_pb2
 from lienthong.cli import output
 from lienthong.cli.arguments import CODE, DAY, FILLED
-from lienthong.cli.operator import Operator, command, group
+from lienthong.cli.operator import Answered, Operator, command, group
 from lienthong.errors import Code, Refusal
 
 MOST_NAMED = 20  # codes told in a sentence
@@ -79,7 +79,7 @@ def register(app: typer.Typer, columns: list[output.Column]) -> None:
             raise Refusal(Code.ARGUMENT_INVALID, field="codes", detail="give either codes or --all")
         named = codes or sorted({plan.code for plan in await _plans(operator, "", on)})
         if not named:
-            raise Refusal(Code.NOT_FOUND, field="on", detail=f"nothing is planned for {on}")
+            raise Answered(Code.NOT_FOUND, field="on", detail=f"nothing is planned for {on}")
         request = admin_pb2.ReformAgenciesRequest(
             kind="withdraw", codes=named, on=on, reason=reason, dry_run=dry_run
         )

@@ -361,6 +361,8 @@ async def test_plans_are_listed_and_withdrawn(desk: Desk) -> None:
     order = ReformOrder(kind=ReformKind.WITHDRAW, codes=(COMMUNE,), on=day)
     assert desk.asked["reform"] == [(order, "hoãn", False)]
     assert (await desk.run(*words, COMMUNE, "--dry-run")).code == 0
+    desk.administration.plans_to_come = []
+    assert (await desk.run(*words, "--all")).code == 3
 
 
 async def test_an_agency_is_made_a_root(desk: Desk) -> None:

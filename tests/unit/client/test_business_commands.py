@@ -161,6 +161,8 @@ def test_a_refused_recall_stands_beside_the_others_and_exits_3(
     hub.failures["Submit"] = [Refusal(Code.STATUS_ILLEGAL, detail="too late")]
     *lines, last = desk.json(SENDER, "recall", stored.id, "--reason", "Nhầm", exit_code=3)
     assert sorted((line["error"] or {}).get("code", "") for line in lines) == ["", "STATUS_ILLEGAL"]
+    (error,) = (line["error"] for line in lines if line["error"])
+    assert set(error) == set(last["error"])  # the shape of every failure
     assert last["error"]["code"] == "STATUS_ILLEGAL"
 
 
