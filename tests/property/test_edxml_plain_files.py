@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import time
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -53,6 +55,9 @@ _SMALL = Limits(
     max_tag=600,
 )
 
+#: tags much shorter than the file
+_LONG = replace(_SMALL, max_text=1000, max_tag=40)
+
 
 def _check(data: bytes, limits: Limits) -> None:
     """If the short way gives a tree, the long way gives the same one."""
@@ -71,7 +76,7 @@ _piece = st.one_of(
 
 
 @settings(max_examples=1500, deadline=None)
-@given(st.sampled_from(_STARTS), st.lists(_piece, max_size=9), st.sampled_from([_SMALL, Limits()]))
+@given(st.sampled_from(_STARTS), st.lists(_piece, max_size=9), st.sampled_from([_SMALL, _LONG, Limits()]))
 @example(b"", [b"</a>" * 3], _SMALL)
 def test_pieces_of_xml_are_read_the_same_way(start: bytes, pieces: list[bytes], limits: Limits) -> None:
     _check(start + b"<a>" + b"".join(pieces) + b"</a>", limits)
@@ -79,7 +84,7 @@ def test_pieces_of_xml_are_read_the_same_way(start: bytes, pieces: list[bytes], 
 
 
 @pytest.mark.parametrize("piece", _PIECES)
-@pytest.mark.parametrize("limits", [_SMALL, Limits()], ids=["small", "default"])
+@pytest.mark.parametrize("limits", [_SMALL, _LONG, Limits()], ids=["small", "long", "default"])
 def test_each_piece_is_read_the_same_way(piece: bytes, limits: Limits) -> None:
     for start in _STARTS:
         for form in (b"<a>%s</a>", b"%s<a/>", b"<a/>%s", b"<a b='%s'/>", b"<a %s/>", b"<a%s>x</a>"):
@@ -147,3 +152,47 @@ def test_hostile_files_below_the_size_cost_little(data: bytes) -> None:
     with suppress(Refusal):
         parse(data)
     assert time.thread_time() - began < 1
+
+
+_LARGE = Limits().max_text - 200  # the largest file that may be plain
+
+
+@pytest.mark.parametrize(
+    ("data", "plain"),
+    [
+        (b"<a>" + b"QUJD\n" * (_LARGE // 5) + b"</a>", True),
+        (b"<a>" + b"&#65;" * (_LARGE // 5) + b"</a>", True),
+        (b"<a>" + b"<b>x</b>" * 24_000 + b"y" * (_LARGE - 192_000) + b"</a>", True),
+        (b"<a>" * 24_000 + b" " * (_LARGE - 168_000) + b"</a>" * 24_000, True),
+        (b"<a>" + b"xmln" * (_LARGE // 4) + b"</a>", True),
+        (b"<a>" + b"<" * (_LARGE // 2) + b">" * (_LARGE // 2), False),
+        (b"<a" * (_LARGE // 2), False),
+        (b"<a b='" + b"x" * _LARGE + b"'/>", False),
+        (b"<a b='" + b"x" * Limits().max_tag + b"'>" + b"y" * 600_000 + b"</a>", False),
+    ],
+    ids=[
+        "lines",
+        "references",
+        "elements",
+        "deep",
+        "nearly xmlns",
+        "brackets",
+        "open tags",
+        "tag",
+        "tag before text",
+    ],
+)
+def test_hostile_files_of_some_mebibytes_cost_little(data: bytes, plain: bool) -> None:
+    assert is_plain(data) is plain
+    began = time.thread_time()
+    with suppress(Refusal):
+        parse(data)
+    assert time.thread_time() - began < 1
+
+
+def test_an_attachment_of_a_megabyte_is_plain_and_of_ten_is_not() -> None:
+    w = world()
+    for size, plain in ((700_000, True), (8_000_000, False)):
+        data = w.signed("H48.31.05", ["H48.33.02"], files={"a.bin": random.Random(1).randbytes(size)})
+        assert (parse_plain(data) is not None) is plain
+        _check(data, Limits())

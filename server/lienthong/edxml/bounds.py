@@ -82,12 +82,14 @@ def check_bounds(data: bytes, limits: Limits = Limits()) -> None:
 def is_plain(data: bytes, limits: Limits = Limits()) -> bool:
     """Whether `data` is so small and so plain that building a tree of it cannot be dear. Nearly every file is.
 
+    Small are a few MiB: an attachment's text is read through faster than anything could be counted in it.
+
     Then every limit holds, but those of depth and References, which the reader counts on the tree, and libxml2 sees
     tags and text alone: no DOCTYPE (and so no entity), no comment, CDATA or instruction, one spelling of the XML
     declaration, UTF-8. Counted is what bounds the true number from above, on the bytes of markup alone, so False
     means only that `check_bounds` must look.
     """
-    if len(data) > min(limits.max_bytes, limits.max_tag, limits.max_text):
+    if len(data) > min(limits.max_bytes, limits.max_text):
         return False
     declaration = _PLAIN_DECLARATION.match(data)
     body = data[declaration.end() :] if declaration else data
@@ -101,6 +103,7 @@ def is_plain(data: bytes, limits: Limits = Limits()) -> bool:
         and b"<?" not in markup
         and quotes // 2 <= min(limits.max_ids, limits.max_attributes_total)
         and (quotes // 2 <= limits.max_attributes or not _crowded(limits.max_attributes).search(markup))
+        and (len(data) <= limits.max_tag or _has_short_tags(body, limits.max_tag))
         and (body.isascii() or _is_plain_text(body))
         and _has_plain_namespaces(body, min(limits.max_namespaces, limits.max_namespaces_in_scope))
     )
@@ -114,6 +117,17 @@ def _is_plain_text(body: bytes) -> bool:
         return False
     beyond = body.translate(None, _NO_TAGS)
     return beyond.count(b"<>") == beyond.count(b"<")
+
+
+def _has_short_tags(body: bytes, longest: int) -> bool:
+    """Whether each tag ends within so many bytes; without a stray > the next one ends it."""
+    opens = body.find(b"<")
+    while opens >= 0:
+        closes = body.find(b">", opens, opens + longest)
+        if closes < 0:
+            return False
+        opens = body.find(b"<", closes)
+    return True
 
 
 def _has_plain_namespaces(body: bytes, limit: int) -> bool:

@@ -62,7 +62,7 @@ def recognise(data: bytes) -> Stated | None:
     Then steps 4 and 5 of a verification have passed. None says nothing about the signature.
     """
     span = _find(data)
-    if span is None or _has_ids(data[: span.start]) or _has_ids(data[span.stop :]):
+    if span is None or _has_ids(data, 0, span.start) or _has_ids(data, span.stop, len(data)):
         return None
     text = data[span]
     if len(text) > _LARGEST or b"&" in text or b"\r" in text:
@@ -94,9 +94,15 @@ def _find(data: bytes) -> slice | None:
     return slice(opens.start(), closes + len(end)) if closes >= 0 else None
 
 
-def _has_ids(text: bytes) -> bool:
+def _has_ids(data: bytes, start: int, stop: int) -> bool:
     """Whether an attribute may stand there whose name ends like an id's: the tree then tells if one stands twice."""
-    return b"=" in text and any(part.rstrip()[-2:].lower() == b"id" for part in text.split(b"=")[:-1])
+    at = data.find(b"=", start, stop)
+    while at >= 0:
+        name = data[max(at - 32, start) : at].rstrip()
+        if len(name) < 2 or name[-2:].lower() == b"id":
+            return True
+        at = data.find(b"=", at + 1, stop)
+    return False
 
 
 def _fill(form: _Form, values: list[bytes]) -> Stated:
