@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import structlog
-from typer.main import get_command
 from typer.testing import CliRunner
 
 from lienthong.cli.main import app
@@ -485,20 +484,3 @@ async def test_an_unusable_profile_is_a_usage_error(desk: Desk, text: str) -> No
     answer = await desk.run("queues", "list")
     assert answer.code == 2
     assert "profile" in answer.err
-
-
-async def test_every_command_has_help_with_an_example() -> None:
-    commands = list(words_of(get_command(app)))
-    assert {"queues list", "agencies plans withdraw", "reconcile", "up", "migrate"} <= set(commands)
-    for words in commands:
-        answer = await invoke(*words.split(), "--help")
-        assert answer.code == 0, words
-        assert f"lienthong {words}" in " ".join(answer.out.split()), words
-
-
-def words_of(command: Any, *before: str) -> Iterator[str]:
-    for name, each in command.commands.items():
-        if hasattr(each, "commands"):
-            yield from words_of(each, *before, name)
-        else:
-            yield " ".join((*before, name))

@@ -1,13 +1,18 @@
-"""What do the programs for services answer when they cannot start, and which nodes does a relay take?"""
+"""What do the programs for services answer when they cannot start, and which nodes does a relay take?
+
+And has every command a help that shows how it is used?
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from lienthong import app as programs
@@ -69,3 +74,18 @@ def test_a_relay_takes_the_nodes_it_is_given(
 
 def test_a_pattern_without_its_option_is_a_usage_error(config: Path) -> None:
     assert CliRunner().invoke(app, ["relay", "--config", str(config), "H48"]).exit_code == 2
+
+
+def words_of(command: Any, *before: str) -> Iterator[str]:
+    for name, each in command.commands.items():
+        if hasattr(each, "commands"):
+            yield from words_of(each, *before, name)
+        else:
+            yield " ".join((*before, name))
+
+
+@pytest.mark.parametrize("words", list(words_of(get_command(app))))
+def test_every_command_has_help_with_an_example(words: str) -> None:
+    answer = CliRunner().invoke(app, [*words.split(), "--help"])
+    assert answer.exit_code == 0
+    assert f"lienthong {words}" in " ".join(answer.output.split())
