@@ -36,7 +36,7 @@ COLUMNS = {
     "documents": "id identity sha256 size kind business_type sender first_node edxml_document_id code_number "
     "code_notation subject folded lane priority promulgation_date signer_sha256 accepted_at published_at",
     "deliveries": "id document_id position recipient state updated_at consigned_at handed_over_at node lane "
-    "accepted_at",
+    "accepted_at sender",
     "hops": "document_id node revision sequence received_at verdict record digest previous_digest",
     "evidence": "document_id kind recipient at xml",
     "events": "at actor kind document_id subject detail",
@@ -150,7 +150,7 @@ def _add(rows: Rows, number: int, at: int, codes: Sequence[str]) -> None:
     rows["deliveries"].append(
         (
             *(delivery, document, 0, recipient, "HANDED_OVER", arrived, arrived, arrived + 60_000_000),
-            *(recipient, "normal", at),
+            *(recipient, "normal", at, sender),
         )
     )
     for hop in range(HOPS):

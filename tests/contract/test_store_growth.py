@@ -8,7 +8,7 @@ old and done costs eight times as much in the larger store; an index costs the s
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -143,11 +143,11 @@ class Meter:
         return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
 
 
-async def filled(backend: str, folder: Path, number: int) -> Meter:
+async def filled(backend: str, folder: Path, number: int, codes: Sequence[str] = CODES) -> Meter:
     """`number` documents delivered long ago, and the same few dozen that are on their way or wait."""
     folder.mkdir()  # noqa: ASYNC240 - nothing else runs
     url = new_url(backend, folder)
-    fill(url, number, CODES, payload=PAYLOAD)
+    fill(url, number, codes, payload=PAYLOAD)
     store = stores.open_store(url)
     live = None
     for turn in range(40):
@@ -197,6 +197,25 @@ async def test_an_inbox_costs_the_same_however_much_waits_in_others(backend: str
         await meter.store.accept(document)
         await consign(meter.store, document, CODES[2 + turn % 3], NOW)
     assert await meter.cost(QUESTIONS["inbox"]) <= before + 2
+    await meter.store.close()
+
+
+@pytest.mark.parametrize("backend", REAL)
+@pytest.mark.parametrize("question", ["late: a sender", "late: a recipient"])
+async def test_a_late_list_costs_the_same_however_late_others_are(
+    backend: str, question: str, tmp_path: Path
+) -> None:
+    province = [f"H48.{number}" for number in range(200)]  # with a handful PostgreSQL rather reads them all
+    meter = await filled(backend, tmp_path / "store", LARGE, province)
+    before = await meter.cost(QUESTIONS[question])
+    late = "UPDATE deliveries SET receipt_due_at = handed_over_at - 1 WHERE state = 'HANDED_OVER'"
+    others = " AND sender <> 'H48.0' AND recipient <> 'H48.1'"
+    with meter.engine.begin() as connection:
+        made = connection.exec_driver_sql(late + others).rowcount
+        if backend == "postgresql":
+            connection.exec_driver_sql("ANALYZE deliveries")
+    assert made > LARGE / 2
+    assert await meter.cost(QUESTIONS[question]) <= before + BESIDES[backend]
     await meter.store.close()
 
 

@@ -172,7 +172,7 @@ async def test_figures_are_the_sums_of_every_outcome(store: Store) -> None:
     ("kind", "condition", "index"),
     [
         (OverdueKind.LATE, {"recipient": "H48.11"}, "ix_deliveries_unreceived_by (recipient=?"),
-        (OverdueKind.LATE, {"sender": "H48.31"}, "ix_deliveries_unreceived (receipt_due_at>?"),
+        (OverdueKind.LATE, {"sender": "H48.31"}, "ix_deliveries_unreceived_of (sender=?"),
         (OverdueKind.LATE, {}, "ix_deliveries_unreceived (receipt_due_at>?"),
         (OverdueKind.UNFETCHED, {"recipient": "H48.11"}, "(recipient=? AND state=?)"),
         (OverdueKind.UNFETCHED, {"sender": "H48.31"}, "(state=?)"),

@@ -46,6 +46,7 @@ _INSERT_DELIVERY = Prepared(
         "node",
         "lane",
         "accepted_at",
+        "sender",
     ),
 )
 _INSERT_EVIDENCE = Prepared(
@@ -143,6 +144,7 @@ def _delivery(document: NewDocument, place: int) -> dict[str, Any]:
         "node": document.first_node,
         "lane": document.lane,
         "accepted_at": document.accepted_at,
+        "sender": document.sender,
     }
 
 

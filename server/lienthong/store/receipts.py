@@ -38,8 +38,8 @@ def expired(connection: Connection, at: datetime, limit: int) -> list[InboxItem]
 def overdue(connection: Connection, asked: OverdueQuery) -> list[InboxItem]:
     """Late or un-fetched documents, those first that were due first.
 
-    Each list is read off an index that holds only what may be on it: of a recipient, its own late deliveries; of a
-    sender and of operators, all late ones since `since`. What was received in time costs nothing.
+    Each list is read off an index that holds only what may be on it: of a recipient and of a sender its own late
+    deliveries, of operators all late ones. What was received in time costs nothing.
     """
     if asked.kind is OverdueKind.LATE:
         query = _ITEM.where(tables.unreceived, ways.c.receipt_due_at <= asked.at)
@@ -48,7 +48,7 @@ def overdue(connection: Connection, asked: OverdueQuery) -> list[InboxItem]:
     if asked.since is not None:
         query = query.where(ways.c.receipt_due_at >= asked.since)
     if asked.sender is not None:
-        query = query.where(_kept_out_of_plans(docs.c.sender) == asked.sender)
+        query = query.where(ways.c.sender == asked.sender)
     if asked.recipient is not None:
         query = query.where(ways.c.recipient == asked.recipient)
     if asked.after is not None:
@@ -60,11 +60,6 @@ def overdue(connection: Connection, asked: OverdueQuery) -> list[InboxItem]:
         query = query.where(sa.tuple_(ways.c.receipt_due_at, ways.c.id) > last)
     query = query.order_by(ways.c.receipt_due_at, ways.c.id).limit(asked.limit)
     return [inbox_item(row) for row in connection.execute(query)]
-
-
-def _kept_out_of_plans(column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    """The same values; SQLite, which knows no numbers about its tables, else reads all a sender ever sent."""
-    return func.coalesce(column, "")
 
 
 def figures(connection: Connection, since: datetime, until: datetime, at: datetime) -> list[FigureRow]:

@@ -23,7 +23,7 @@ from lienthong.hub.rows import (
 from lienthong.store import tables
 
 DOCUMENT = [c for c in tables.documents.c if c.name not in {"serial", "folded"}]
-DELIVERY = [c for c in tables.deliveries.c if c.name not in {"position", "lane", "accepted_at"}]
+DELIVERY = [c for c in tables.deliveries.c if c.name not in {"position", "lane", "accepted_at", "sender"}]
 HOP = [c for c in tables.hops.c if c.name != "revision"]
 
 Row = sa.Row[Any]

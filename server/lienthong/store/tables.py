@@ -140,6 +140,9 @@ deliveries = sa.Table(
     sa.Column("node", Key, nullable=False),  # where it waits: the first node, then that of its newest hop
     sa.Column("lane", Key, nullable=False),  # of the document, for `positions`
     sa.Column("accepted_at", Instant, nullable=False),  # of the document, for the order of `documents`
+    sa.Column(
+        "sender", Key, nullable=False
+    ),  # of the document, for what it sent and was not received in time
     sa.UniqueConstraint("document_id", "recipient"),
     sa.Index(None, "recipient", "state", "consigned_at", "id"),
     sa.Index(None, "recipient", "accepted_at", "document_id"),
@@ -205,6 +208,14 @@ sa.Index(
     postgresql_where=unreceived,
 )
 
+sa.Index(
+    "ix_deliveries_unreceived_of",
+    deliveries.c.sender,
+    deliveries.c.receipt_due_at,
+    deliveries.c.id,
+    sqlite_where=unreceived,
+    postgresql_where=unreceived,
+)
 sa.Index(
     "ix_deliveries_unreceived_by",
     deliveries.c.recipient,

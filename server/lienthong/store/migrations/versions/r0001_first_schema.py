@@ -111,6 +111,7 @@ def _make_deliveries() -> None:
         sa.Column("node", KEY, nullable=False),
         sa.Column("lane", KEY, nullable=False),
         sa.Column("accepted_at", sa.BigInteger(), nullable=False),
+        sa.Column("sender", KEY, nullable=False),
         sa.ForeignKeyConstraint(["document_id"], ["documents.id"], name="fk_deliveries_document_id"),
         sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
         sa.UniqueConstraint("document_id", "recipient", name="uq_deliveries_document_id_recipient"),
@@ -154,6 +155,7 @@ def _index_deadlines() -> None:
         ("ix_deliveries_expiring", ["expires_at", "id"], unended),
         ("ix_deliveries_due", ["receipt_due_at", "recipient"], with_duty),
         ("ix_deliveries_unreceived", ["receipt_due_at", "id"], unreceived),
+        ("ix_deliveries_unreceived_of", ["sender", "receipt_due_at", "id"], unreceived),
         ("ix_deliveries_unreceived_by", ["recipient", "receipt_due_at", "id"], unreceived),
     ):
         where = sa.text(condition)
