@@ -135,6 +135,7 @@ class Acceptance:
 
         looked, _ = await self._verification.run(lambda now: self._look(agency, data, now), by=in_turn)
         if looked.new is not None:
+            await self._turns.together(looked.new.lane)  # documents of a backlog share a commit
             with suppress(Refusal, NumberTaken):  # which refusal is given depends on the steps' order
                 return await self._keep(looked, looked.new, looked.warnings)
         notes = Notes(stop=True)

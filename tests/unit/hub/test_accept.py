@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -23,7 +24,8 @@ from lienthong.hub.accept import Submission
 from lienthong.hub.inspection import identity_of
 from lienthong.hub.knowledge import Snapshot
 from lienthong.hub.payloads import DEFAULT_PAYLOAD_LIMIT
-from lienthong.hub.rows import DocumentQuery
+from lienthong.hub.rows import DocumentQuery, DocumentRow, NewDocument
+from lienthong.hub.turns import COMPANY
 from lienthong.signing.sign import sign_package
 from lienthong.signing.verify import VerifiedDocument
 from tests.pki.refusals import accept as verified
@@ -215,6 +217,30 @@ async def test_a_new_document_asks_the_store_nothing(bench: Bench, monkeypatch: 
     for name in ("find_identity", "numbered", "deliveries", "evidence", "sent", "requests", "claim_contents"):
         monkeypatch.setattr(bench.store, name, unexpected)
     assert not (await bench.submit(COMMUNE, [DEPARTMENT])).repeated
+
+
+async def test_new_documents_of_a_backlog_reach_the_store_together(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def check(data: bytes, now: Snapshot) -> VerifiedDocument:
+        order.append("looked at")
+        return whole(data, now)
+
+    async def accept(document: NewDocument, payload: bytes | None = None) -> DocumentRow:
+        order.append("to the store")
+        return await keep(document, payload)
+
+    whole, keep = bench.hub._acceptance._verification.check_package, bench.store.accept
+    monkeypatch.setattr(bench.hub._acceptance._verification, "check_package", check)
+    monkeypatch.setattr(bench.store, "accept", accept)
+    await asyncio.gather(
+        *(bench.submit(COMMUNE, [DEPARTMENT], code_number=str(n)) for n in range(2 * COMPANY))
+    )
+    runs = [(what, len(list(some))) for what, some in groupby(order)]
+    assert runs == [("looked at", COMPANY), ("to the store", COMPANY)] * 2
+    await asyncio.wait_for(bench.submit(COMMUNE, [DEPARTMENT], code_number="alone"), 10)
 
 
 async def test_a_number_taken_meanwhile_is_found_in_the_commit(bench: Bench) -> None:
