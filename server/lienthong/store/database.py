@@ -24,6 +24,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from lienthong.errors import HubFault, LienthongError
+from lienthong.store.prepared import say
 from lienthong.store.writer import Writer, as_fault
 
 READERS = 4  #: threads and connections for reading
@@ -100,7 +101,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: sa.Connection) -> None:
     # a writer takes the lock at once: a read transaction cannot be turned into a write one under contention
     writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    say(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, Any], *keys: str) -> bool:
