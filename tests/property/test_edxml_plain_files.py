@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -13,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from lienthong.edxml import reader
+from lienthong.edxml import bounds, reader
 from lienthong.edxml.bounds import Limits, check_bounds, is_plain
 from lienthong.edxml.reader import parse, parse_plain
 from lienthong.errors import Code, Refusal
@@ -57,6 +58,14 @@ _SMALL = Limits(
 
 #: tags much shorter than the file
 _LONG = replace(_SMALL, max_text=1000, max_tag=40)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _texts_are_long_early() -> Iterator[None]:
+    """Texts of four bytes are left out like those of many thousand."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bounds, "_LONG_TEXT", 3)
+        yield
 
 
 def _check(data: bytes, limits: Limits) -> None:

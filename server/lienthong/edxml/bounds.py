@@ -29,6 +29,7 @@ _XML_NAMESPACE: Final = "http://www.w3.org/XML/1998/namespace"
 _ID_NAMES: Final = frozenset({"Id", "ID", "id", f"{_XML_NAMESPACE} id"})
 _UNBOUND_PREFIX: Final = 27  # XML_ERROR_UNBOUND_PREFIX of expat.h
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~!$&'()*+,;=:@/?%#-]*")
+_LONG_TEXT: Final = 16_384  #: bytes between two tags worth leaving out when they are looked for markup
 #: what `is_plain` looks at: < > ! ? " and ', or < > and what is not ASCII
 _NO_MARKUP: Final = bytes(set(range(256)) - set(b"<>!?\"'"))
 _NO_TAGS: Final = bytes(set(range(128)) - set(b"<>"))
@@ -93,6 +94,8 @@ def is_plain(data: bytes, limits: Limits = Limits()) -> bool:
         return False
     declaration = _PLAIN_DECLARATION.match(data)
     body = data[declaration.end() :] if declaration else data
+    if len(data) > limits.max_tag:
+        body = _without_long_texts(body, limits.max_tag)
     markup = body.translate(None, _NO_MARKUP)
     tags, quotes = markup.count(b"<"), markup.count(b'"') + markup.count(b"'")
     return (
@@ -103,7 +106,6 @@ def is_plain(data: bytes, limits: Limits = Limits()) -> bool:
         and b"<?" not in markup
         and quotes // 2 <= min(limits.max_ids, limits.max_attributes_total)
         and (quotes // 2 <= limits.max_attributes or not _crowded(limits.max_attributes).search(markup))
-        and (len(data) <= limits.max_tag or _has_short_tags(body, limits.max_tag))
         and (body.isascii() or _is_plain_text(body))
         and _has_plain_namespaces(body, min(limits.max_namespaces, limits.max_namespaces_in_scope))
     )
@@ -119,15 +121,21 @@ def _is_plain_text(body: bytes) -> bool:
     return beyond.count(b"<>") == beyond.count(b"<")
 
 
-def _has_short_tags(body: bytes, longest: int) -> bool:
-    """Whether each tag ends within so many bytes; without a stray > the next one ends it."""
+def _without_long_texts(body: bytes, longest: int) -> bytes:
+    """The file without long texts that are ASCII and hold no >; empty, which is not plain, when a tag is `longest`."""
+    pieces, start = [], 0
     opens = body.find(b"<")
     while opens >= 0:
         closes = body.find(b">", opens, opens + longest)
         if closes < 0:
-            return False
+            return b""
         opens = body.find(b"<", closes)
-    return True
+        if opens - closes > _LONG_TEXT:
+            text = body[closes + 1 : opens]
+            if text.isascii() and b">" not in text and b"\0" not in text:
+                pieces.append(body[start : closes + 1])
+                start = opens
+    return b"".join((*pieces, body[start:]))
 
 
 def _has_plain_namespaces(body: bytes, limit: int) -> bool:
