@@ -45,6 +45,7 @@ test-district: ## the same, a district's node
 test-commune: ## the same, a commune's node
 
 soak: packages ## long chaos, soak and fuzz runs (SOAK_MINUTES, SOAK_DOCUMENTS, SOAK_EXAMPLES, SOAK_SEED)
+	@scripts/system-packages.sh soak
 	@$(PYTEST) -m soak -rA tests/soak
 
 bench-quick: packages ## a look at performance within a minute; fails when a ratio broke bench/thresholds.toml

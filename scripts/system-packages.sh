@@ -3,12 +3,13 @@
 #
 #   scripts/system-packages.sh demo    what running needs: Python's venv, RabbitMQ's program
 #   scripts/system-packages.sh test    what the tests need besides: PostgreSQL, xmlsec1, Java 17, SoftHSM
+#   scripts/system-packages.sh soak    what long runs need besides: valgrind and a C compiler, to count instructions
 #
 # Quiet and quick when nothing is missing. Never starts the distribution's own services: Lienthong runs
 # private ones on loopback. Exit code 1, with what to install by hand, where it cannot install.
 set -euo pipefail
 
-usage() { echo "usage: $0 demo|test" >&2; exit 2; }
+usage() { echo "usage: $0 demo|test|soak" >&2; exit 2; }
 say() { printf 'system-packages: %s\n' "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
 exists() { compgen -G "$1" >/dev/null; }
@@ -20,16 +21,20 @@ has_java() { have java && java -version >/dev/null 2>&1; }
 has_javac() { have javac && javac -version >/dev/null 2>&1; }
 
 [ $# -eq 1 ] || usage
-case $1 in demo | test) ;; *) usage ;; esac
+case $1 in demo | test | soak) ;; *) usage ;; esac
 
 missing=()
 has_venv || missing+=(python3-venv)
 has_rabbitmq || missing+=(rabbitmq-server)
-if [ "$1" = test ]; then
+if [ "$1" != demo ]; then
     has_postgresql || missing+=(postgresql)
     have xmlsec1 || missing+=(xmlsec1)
     exists '/usr/lib/softhsm/*.so' || exists '/usr/lib/*/softhsm/*.so' || missing+=(softhsm2)
     { has_java && has_javac; } || missing+=(default-jdk-headless)
+fi
+if [ "$1" = soak ]; then
+    have valgrind || missing+=(valgrind)
+    have cc || missing+=(gcc libc6-dev)
 fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 

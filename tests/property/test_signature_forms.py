@@ -62,10 +62,9 @@ def _check(data: bytes) -> Stated | None:
     if parse_plain(data) is None or not _stands_once(data):
         return None  # is not asked
     careful = _careful(data)
-    for _ in range(3):
-        quick = recognise(data)
-        assert quick is None or quick == careful
-    return quick
+    sights = [recognise(data) for _ in range(3)]
+    assert all(quick is None or quick == careful for quick in sights)
+    return sights[-1]
 
 
 def _stands_once(data: bytes) -> bool:

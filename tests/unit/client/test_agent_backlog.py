@@ -106,7 +106,7 @@ async def test_what_is_about_an_earlier_document_waits_until_that_is_decided(
         runs.append([waiting.job.name for waiting in run.jobs])  # type: ignore[attr-defined]
         await submit_run(run, row)  # type: ignore[arg-type]
 
-    agent.sender._submit_run = noted  # type: ignore[method-assign, assignment]
+    agent.sender._submit_run = noted  # type: ignore[method-assign]
     await ours.work(agent)
     assert [run for run in runs if run] == [["01", "02"], ["03"], ["04"], ["05", "06"], ["07"]]
     assert (hub.calls["SubmitMany"], hub.calls["Submit"]) == (2, 3)
