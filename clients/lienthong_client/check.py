@@ -24,6 +24,7 @@ from lienthong.errors import Code, Language, Refusal
 from lienthong.signing.pdf import PdfReport, PdfSignature, examine_package_pdfs
 from lienthong.signing.survey import survey_package
 from lienthong.signing.trust import Trust
+from lienthong_client.asking import Asking
 from lienthong_client.channel import Connection
 from lienthong_client.results import RecipientError
 from lienthong_client.stamps import to_time
@@ -86,9 +87,13 @@ class Checked:
 async def check_upload(connection: Connection, data: bytes, on_progress: Progress | None) -> Checked:
     """One Check call."""
 
+    asking = Asking()
+
     async def parts() -> AsyncIterator[check_pb2.CheckRequest]:
         header = exchange_pb2.SubmitHeader(size=len(data), sha256=sha256_hex(data))
         yield check_pb2.CheckRequest(header=header)
+        if not await asking.allowed(len(data)):
+            return
         for start in range(0, len(data), CHUNK):
             yield check_pb2.CheckRequest(chunk=data[start : start + CHUNK])
             if on_progress is not None:
@@ -96,7 +101,7 @@ async def check_upload(connection: Connection, data: bytes, on_progress: Progres
 
     timeout = 60 + len(data) / (64 * 1024)  # seconds, as for a submission
     response: check_pb2.CheckResponse = await connection.call(
-        lambda: connection.check.Check(parts(), metadata=connection.metadata, timeout=timeout)
+        lambda: asking.about(connection.check.Check(parts(), metadata=connection.metadata, timeout=timeout))
     )
     return Checked(
         sha256=response.sha256,

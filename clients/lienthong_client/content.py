@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from lienthong.api.v1 import content_pb2
 from lienthong.domain.document import Document, ExternalContent, ManifestEntry, Package
 from lienthong.errors import Code, Refusal
+from lienthong_client.asking import Asking
 from lienthong_client.channel import Connection
 from lienthong_client.errors import Misuse, Unreachable
 from lienthong_client.files import names_like, safe_name
@@ -114,10 +115,12 @@ class _Upload:
         self.reached = state.offset
         if not state.complete:
             timeout = 60 + (file.size - state.offset) / _SLOWEST
-            offset = state.offset
+            offset, asking = state.offset, Asking()
             state = await self.connection.call(
-                lambda: self.connection.content.Upload(
-                    self._parts(offset), metadata=metadata, timeout=timeout
+                lambda: asking.about(
+                    self.connection.content.Upload(
+                        self._parts(offset, asking), metadata=metadata, timeout=timeout
+                    )
                 )
             )
         if not state.complete:
@@ -125,9 +128,11 @@ class _Upload:
         if self.on_progress is not None:
             self.on_progress(file.size, file.size)
 
-    async def _parts(self, offset: int) -> AsyncIterator[content_pb2.UploadRequest]:
+    async def _parts(self, offset: int, asking: Asking) -> AsyncIterator[content_pb2.UploadRequest]:
         header = content_pb2.UploadHeader(sha256=self.file.sha256, size=self.file.size, offset=offset)
         yield content_pb2.UploadRequest(header=header)
+        if not await asking.allowed(self.file.size - offset):
+            return
         with self.file.path.open("rb") as source:
             source.seek(offset)
             while offset < self.file.size and (chunk := await asyncio.to_thread(source.read, _CHUNK)):

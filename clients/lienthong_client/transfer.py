@@ -10,6 +10,7 @@ from typing import Any
 from lienthong.api.v1 import exchange_pb2
 from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
+from lienthong_client.asking import Asking
 from lienthong_client.channel import Connection
 from lienthong_client.errors import Unreachable, to_refusal
 from lienthong_client.retry import PASSING, Retry
@@ -24,9 +25,13 @@ Progress = Callable[[int, int], None]
 async def upload(connection: Connection, data: bytes, sha256: str, on_progress: Progress | None) -> Any:  # noqa: ANN401
     """One Submit call; gives the raw SubmitResponse."""
 
+    asking = Asking()
+
     async def parts() -> AsyncIterator[exchange_pb2.SubmitRequest]:
         header = exchange_pb2.SubmitHeader(size=len(data), sha256=sha256)
         yield exchange_pb2.SubmitRequest(header=header)
+        if not await asking.allowed(len(data)):
+            return
         for start in range(0, len(data), CHUNK):
             yield exchange_pb2.SubmitRequest(chunk=data[start : start + CHUNK])
             if on_progress is not None:
@@ -34,7 +39,9 @@ async def upload(connection: Connection, data: bytes, sha256: str, on_progress: 
 
     timeout = 60 + len(data) / (64 * 1024)  # seconds: a slow line of 64 KiB/s is still served
     return await connection.call(
-        lambda: connection.exchange.Submit(parts(), metadata=connection.metadata, timeout=timeout)
+        lambda: asking.about(
+            connection.exchange.Submit(parts(), metadata=connection.metadata, timeout=timeout)
+        )
     )
 
 

@@ -11,6 +11,8 @@ import grpc
 import pytest
 
 from lienthong.api.v1 import directory_pb2, exchange_pb2
+from lienthong.domain.ids import sha256_hex
+from lienthong.domain.wire import GO_AHEAD
 from lienthong.errors import CATALOGUE, Code, HubFault, Refusal
 from lienthong.rpc.limits import FETCH_CHUNK, MIB, RpcLimits
 from tests.fakes.hub import RECIPIENT
@@ -73,6 +75,26 @@ async def test_submit_over_the_limit_is_refused_before_its_bytes_are_read(runnin
         refused = await Refused.by(call)  # although the upload is still open
     assert (refused.reason, refused.field) == ("XML_TOO_LARGE", "size")
     assert running.hub.calls == ["identify"]
+
+
+async def test_a_large_uploads_header_is_answered_before_its_bytes_come(running: Running) -> None:
+    big = bytes(3 * MIB)
+    async with running.connect(running.peers.sender) as client:
+        call = client.exchange.Submit(timeout=WAIT)
+        await call.write(header(big))
+        assert GO_AHEAD in [tuple(item) for item in await call.initial_metadata()]
+        for start in range(0, len(big), MIB):
+            await call.write(chunk_of(big[start : start + MIB]))
+        await call.done_writing()
+        assert (await call).sha256 == sha256_hex(big)
+
+
+async def test_a_header_that_is_refused_gets_no_go_ahead(running: Running) -> None:
+    async with running.connect(running.peers.sender) as client:
+        call = client.exchange.Submit(timeout=WAIT)
+        await call.write(header(b"", size=2 * MIB, sha256="zz"))
+        assert GO_AHEAD not in [tuple(item) for item in await call.initial_metadata()]
+        assert (await Refused.by(call)).field == "sha256"
 
 
 DATA = b"<edXML/>" * 10

@@ -13,7 +13,7 @@ from lienthong.domain.ids import sha256_hex
 from lienthong.edxml.reader import read
 from lienthong.errors import Code, Refusal
 from lienthong.signing.verify import verify_package
-from tests.fakes.exchange_services import Broken, answering, streaming
+from tests.fakes.exchange_services import Broken, answering, go_ahead, streaming
 
 if TYPE_CHECKING:
     from tests.fakes.exchange import FakeExchange
@@ -40,6 +40,7 @@ class ContentServicer(content_grpc.ContentServiceServicer):
         kept = self.hub.contents.setdefault(header.sha256, bytearray())
         if header.offset != len(kept):
             raise Refusal(Code.ARGUMENT_INVALID, field="offset", detail=f"{len(kept)}")
+        go_ahead(context)
         for request in request_iterator:
             kept += request.chunk
             if self.hub.cut_upload_after and len(kept) >= self.hub.cut_upload_after[0]:
@@ -73,6 +74,7 @@ class CheckServicer(check_grpc.CheckServiceServicer):
         self.hub.enter("Check", context)
         world = self.hub.world
         header = next(request_iterator).header
+        go_ahead(context)
         data = b"".join(request.chunk for request in request_iterator)
         if sha256_hex(data) != header.sha256:
             raise Refusal(Code.ARGUMENT_INVALID, field="sha256", detail="the upload was damaged")

@@ -16,6 +16,7 @@ from lienthong.api.v1 import exchange_pb2_grpc as exchange_grpc
 from lienthong.domain.agency import Agency
 from lienthong.domain.groups import Groups
 from lienthong.domain.ids import sha256_hex
+from lienthong.domain.wire import GO_AHEAD
 from lienthong.errors import Code, Refusal
 from lienthong.rpc.errors import status_of
 
@@ -77,6 +78,11 @@ def streaming(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[A
     return guarded
 
 
+def go_ahead(context: Any) -> None:
+    """The header is taken."""
+    context.send_initial_metadata((GO_AHEAD,))
+
+
 class ExchangeServicer(exchange_grpc.ExchangeServiceServicer):
     def __init__(self, hub: FakeExchange) -> None:
         self.hub = hub
@@ -85,6 +91,7 @@ class ExchangeServicer(exchange_grpc.ExchangeServiceServicer):
     def Submit(self, request_iterator: Any, context: Any) -> exchange_pb2.SubmitResponse:
         caller = self.hub.enter("Submit", context)
         header = next(request_iterator).header
+        go_ahead(context)
         return self._take(caller, header, b"".join(request.chunk for request in request_iterator))
 
     @streaming

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import grpc
 
 from lienthong.domain.ids import new_id
+from lienthong.domain.wire import GO_AHEAD, LARGE
 from lienthong.errors import Code, Language
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ def caller() -> Caller:
     if found is None:  # a service missing from the access table never gets here
         raise RuntimeError("caller asked for in an open service")
     return found
+
+
+async def go_ahead(size: int) -> None:
+    """Tell the client of an upload that its `size` bytes are wanted, where it waits for that word (`domain.wire`)."""
+    if size > LARGE:
+        await current().context.send_initial_metadata((GO_AHEAD,))
 
 
 def language_of(metadata: Iterable[tuple[str, str | bytes]]) -> Language:

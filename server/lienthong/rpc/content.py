@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lienthong.api.v1 import content_pb2 as pb
 from lienthong.api.v1 import content_pb2_grpc
 from lienthong.rpc import arguments
-from lienthong.rpc.call import Context, caller
+from lienthong.rpc.call import Context, caller, go_ahead
 from lienthong.rpc.limits import FETCH_CHUNK, RpcLimits
 from lienthong.rpc.metrics import RpcMetrics
 from lienthong.rpc.pipeline import closing
@@ -47,11 +47,12 @@ class ContentService(content_pb2_grpc.ContentServiceServicer):
             arguments.sha256(header.sha256),
             header.size,
             header.offset,
-            self._chunks(request_iterator),
+            self._chunks(request_iterator, header.size - header.offset),
         )
         return pb.UploadResponse(offset=state.offset, complete=state.complete)
 
-    async def _chunks(self, requests: AsyncIterator[pb.UploadRequest]) -> AsyncIterator[bytes]:
+    async def _chunks(self, requests: AsyncIterator[pb.UploadRequest], size: int) -> AsyncIterator[bytes]:
+        await go_ahead(size)  # nothing is asked of this before the header is taken
         async for request in requests:
             if request.WhichOneof("part") != "chunk":
                 raise arguments.invalid("chunk", "only chunks may follow the header")

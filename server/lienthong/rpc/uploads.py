@@ -16,6 +16,7 @@ from lienthong.domain.ids import sha256_hex
 from lienthong.errors import Code, Refusal
 from lienthong.hub.identity import Caller
 from lienthong.rpc import arguments
+from lienthong.rpc.call import go_ahead
 from lienthong.rpc.limits import RpcLimits
 from lienthong.rpc.metrics import RpcMetrics
 from lienthong.rpc.quota import ByteBudget
@@ -40,6 +41,7 @@ class Uploads:
             raise arguments.invalid("header", "the first message must be the header")
         size, digest = self.announced(first.header)
         async with self.reserve(sender, size):
+            await go_ahead(size)
             yield await self._read(requests, size, digest)
 
     def reserve(self, sender: Caller, size: int) -> AbstractAsyncContextManager[None]:

@@ -10,6 +10,7 @@ import pytest
 from lienthong.domain.day import day_of
 from lienthong.domain.delivery import DeliveryState
 from lienthong.domain.document import Document, Priority
+from lienthong.domain.wire import LARGE
 from lienthong.edxml.attachments import read_attachments
 from lienthong.edxml.bounds import Limits
 from lienthong.edxml.reader import parse
@@ -18,7 +19,8 @@ from lienthong.errors import Code, Refusal
 from lienthong.signing.sign import sign_record
 from lienthong.signing.verify import verify_package
 from lienthong.transit import records
-from lienthong_client import AgencyClient, Draft, File
+from lienthong_client import AgencyClient, Draft, File, asking
+from tests.fakes import exchange_services
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.exchange_services import Broken
 from tests.pki.world import World
@@ -170,3 +172,31 @@ async def test_send_lets_the_hub_refuse_a_code_nobody_has(hub: FakeExchange, con
     with pytest.raises(Refusal) as caught:
         await connect(SENDER).send(Draft(to=["H99"], subject="a", files=files))
     assert caught.value.code is Code.RECIPIENT_UNKNOWN
+
+
+async def test_what_the_hub_refuses_by_its_header_is_not_sent(hub: FakeExchange, connect: Connect) -> None:
+    seen: list[tuple[int, int]] = []
+    hub.failures["Submit"] = [Refusal(Code.XML_TOO_LARGE, field="size")]
+    with pytest.raises(Refusal) as refused:
+        await connect(SENDER).submit(
+            bytes(LARGE + 1), on_progress=lambda done, total: seen.append((done, total))
+        )
+    assert (refused.value.code, refused.value.field, seen) == (Code.XML_TOO_LARGE, "size", [])
+
+
+async def test_a_large_package_goes_up_when_the_hub_has_taken_its_header(
+    hub: FakeExchange, connect: Connect, now_world: World
+) -> None:
+    signed = now_world.signed(SENDER, [RECIPIENT], files={"a.bin": bytes(LARGE)})
+    accepted = await connect(SENDER).submit(signed)
+    assert hub.documents[accepted.document_id].data == signed
+
+
+async def test_a_hub_whose_word_is_held_back_is_sent_to_after_a_while(
+    hub: FakeExchange, connect: Connect, now_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange_services, "go_ahead", lambda context: None)
+    monkeypatch.setattr(asking, "PATIENCE", 0.05)
+    signed = now_world.signed(SENDER, [RECIPIENT], files={"a.bin": bytes(LARGE)})
+    accepted = await connect(SENDER).submit(signed)
+    assert hub.documents[accepted.document_id].data == signed

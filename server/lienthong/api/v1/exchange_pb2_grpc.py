@@ -83,7 +83,8 @@ class ExchangeServiceServicer:
 
     def Submit(self, request_iterator, context):
         """Takes one signed edXML package. Answers only after it is durable; the same bytes again get the same answer.
-        Chunks of at most 1 MiB, no pause over 30 s, uncompressed (packages are zipped inside).
+        Chunks of at most 1 MiB, no pause over 30 s, uncompressed (packages are zipped inside). Before more than 1 MiB, wait for
+        the call's initial metadata after the header: with lienthong-go-ahead the bytes are wanted, without it an answer is there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
