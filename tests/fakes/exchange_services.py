@@ -16,7 +16,7 @@ from lienthong.api.v1 import exchange_pb2_grpc as exchange_grpc
 from lienthong.domain.agency import Agency
 from lienthong.domain.groups import Groups
 from lienthong.domain.ids import sha256_hex
-from lienthong.domain.wire import GO_AHEAD
+from lienthong.domain.wire import GO_AHEAD, LARGE
 from lienthong.errors import Code, Refusal
 from lienthong.rpc.errors import status_of
 
@@ -89,14 +89,20 @@ class ExchangeServicer(exchange_grpc.ExchangeServiceServicer):
 
     @answering
     def Submit(self, request_iterator: Any, context: Any) -> exchange_pb2.SubmitResponse:
-        caller = self.hub.enter("Submit", context)
         header = next(request_iterator).header
+        if header.size <= LARGE:  # whole before anything is said: gRPC's client forgets what meets it writing
+            request_iterator = iter(list(request_iterator))
+        caller = self.hub.enter("Submit", context)
         go_ahead(context)
         return self._take(caller, header, b"".join(request.chunk for request in request_iterator))
 
     @streaming
     def SubmitMany(self, request_iterator: Any, context: Any) -> Iterator[exchange_pb2.SubmitManyResponse]:
-        caller = self.hub.enter("SubmitMany", context)
+        try:
+            caller = self.hub.enter("SubmitMany", context)
+        except Refusal:
+            list(request_iterator)  # as above
+            raise
         header, data = exchange_pb2.SubmitHeader(), b""
         for request in request_iterator:
             if request.HasField("header"):

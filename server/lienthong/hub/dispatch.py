@@ -94,13 +94,13 @@ class Dispatcher:
                 await self._publish(job.document, job.acceptance, job.recipients, job.data)
                 self._note(job.document.id)
             except HubFault as fault:
+                self._in_hand.discard(job.document.id)
                 log.warning("dispatch.not_published", document_id=job.document.id, reason=str(fault))
             finally:
-                self._in_hand.discard(job.document.id)
                 self._jobs.task_done()
 
     def has(self, document_id: str) -> bool:
-        """Whether the document waits here to be published, or is just being."""
+        """Whether the document waits here to be published, is just being, or is confirmed and not yet noted."""
         return document_id in self._in_hand
 
     def _note(self, document_id: str) -> None:
@@ -123,6 +123,8 @@ class Dispatcher:
                     await self._store.mark_published(ids, self._clock())
                 except HubFault as fault:
                     log.warning("dispatch.not_noted", documents=len(ids), reason=str(fault))
+                finally:
+                    self._in_hand.difference_update(ids)
         finally:
             self._noting = None
 

@@ -168,6 +168,21 @@ async def test_what_the_dispatcher_has_in_hand_is_left_to_it_however_long_it_tak
     assert not bench.dispatcher.has(sent.document.id)
 
 
+async def test_what_is_confirmed_and_not_yet_noted_is_not_published_again(bench: Bench) -> None:
+    sent = await bench.submit(COMMUNE, [DEPARTMENT])
+    stop = asyncio.Event()
+    running = asyncio.create_task(bench.dispatcher.run(stop))
+    async with asyncio.timeout(5):
+        while not bench.dispatcher._confirmed:
+            await asyncio.sleep(0)
+    assert not await published(bench, sent.document.id)
+    assert await bench.reconciler.reconcile(everything=True) == 0
+    stop.set()
+    await running
+    assert await published(bench, sent.document.id)
+    assert not bench.dispatcher.has(sent.document.id)
+
+
 async def test_a_failed_publish_is_in_nobodys_hand(bench: Bench) -> None:
     bench.broker.fail_next_publish()
     await bench.sent(COMMUNE, [DEPARTMENT])
