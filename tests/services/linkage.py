@@ -234,6 +234,12 @@ class Linkage:
             raise AssertionError(f"{recipient} is {row.state}, not {state}") from None
         return row
 
+    async def until_published(self, document_id: str) -> None:
+        """Wait until the broker's confirmation is noted: that comes a moment after it, for many at once."""
+        async with asyncio.timeout(DEADLINE):
+            while (row := await self.store.document(document_id)) is None or row.published_at is None:
+                await asyncio.sleep(POLL)
+
     async def until_held(self, kind: HeldKind, count: int = 1) -> list[HeldRow]:
         """Wait until so many messages are held; each with its bytes, which lists leave out."""
         held: list[HeldRow] = []

@@ -167,6 +167,7 @@ async def test_a_consigned_document_is_not_published_again(linkage: Linkage) -> 
     await linkage.relay()
     sent = await linkage.submit(COMMUNE, [SISTER])
     await linkage.receive(SISTER, sent.document.id)
+    await linkage.until_published(sent.document.id)
     assert await linkage.reconciler.reconcile(everything=True) == 0
 
 
