@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import fcntl
 import re
 import shutil
 import sys
@@ -106,18 +107,40 @@ class Province:
 
     @contextmanager
     def relays_held(self) -> Iterator[None]:
-        """The relay processes stopped in the middle of whatever they do, and let go again."""
+        """The relay processes stopped in the middle of whatever they do but a write, and let go again."""
         if self._process is None:
             raise DemoFailed("`lienthong up` was not started")
         children = psutil.Process(self._process.pid).children(recursive=True)
         relays = [child for child in children if "relay" in child.cmdline()]
-        for relay in relays:
-            relay.suspend()
+        for _ in range(100):
+            for relay in relays:
+                relay.suspend()
+            if self._store_is_free():
+                break
+            for relay in relays:
+                relay.resume()
+            time.sleep(0.05)
+        else:
+            raise DemoFailed("the relays never stop writing")
         try:
             yield
         finally:
             for relay in relays:
                 relay.resume()
+
+    def _store_is_free(self) -> bool:
+        """Whether the turn to write can be had: a relay stopped while it has it would hold up the hub as well."""
+        deadline = time.monotonic() + 0.5
+        with (self._state / "store.sqlite-turn").open("ab") as turn:
+            while True:
+                try:
+                    fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        return False
+                    time.sleep(0.01)
+                else:
+                    return True
 
     def client(self, code: str) -> AgencyClient:
         """The agency's own client, from the profile `lienthong up` made for it."""
