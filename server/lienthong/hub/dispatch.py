@@ -22,9 +22,8 @@ from lienthong.transit.message import TransitMessage
 
 log = structlog.get_logger(__name__)
 
-NOTE_AFTER = (
-    0.2  # seconds in which confirmations are gathered: one commit for all, when their documents are past
-)
+#: seconds in which confirmations are gathered: one commit for all, when their documents are past
+NOTE_AFTER = 0.2
 DEFAULT_INLINE_LIMIT = 262_144  # bytes of a document that travel in the message itself
 
 

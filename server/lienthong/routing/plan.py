@@ -39,13 +39,6 @@ class Plan:
     next: tuple[Branch, ...]  #: sorted by node
 
 
-def resolve_recipients(
-    document: VerifiedDocument, directory: Directory, *, redirect: bool = False
-) -> list[Recipient]:
-    """Look up each recipient of a verified document: see `look_up`."""
-    return look_up(document.package, document.sender, directory, redirect=redirect)
-
-
 def look_up(
     package: Package, sender: str, directory: Directory, *, redirect: bool = False
 ) -> list[Recipient]:

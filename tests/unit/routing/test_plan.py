@@ -12,7 +12,7 @@ import pytest
 from lienthong.domain.agency import AgencyStatus, Directory
 from lienthong.domain.evidence import Branch
 from lienthong.errors import Code, Refusal
-from lienthong.routing.plan import next_node, plan, resolve_recipients
+from lienthong.routing.plan import Recipient, look_up, next_node, plan
 from lienthong.signing.verify import VerifiedDocument, verify_package
 from tests.pki.world import world
 
@@ -23,6 +23,10 @@ def verified(recipients: Sequence[str], sender: str = SENDER, **fields: Any) -> 
     w = world()
     data = w.signed(sender, recipients, **fields)
     return verify_package(data, trust=w.trust, bindings=w.bindings, directory=w.directory, at=w.at)
+
+
+def looked_up(document: VerifiedDocument, directory: Directory) -> list[Recipient]:
+    return look_up(document.package, document.sender, directory)
 
 
 def changed(code: str, **changes: Any) -> Directory:
@@ -65,7 +69,7 @@ def test_a_branch_of_nobody_is_refused() -> None:
 
 
 def test_old_codes_are_resolved_and_one_agency_under_two_codes_is_one_recipient() -> None:
-    found = resolve_recipients(verified(["000.00.11.H48", "H48.33.02", "H48.11"]), world().directory)
+    found = looked_up(verified(["000.00.11.H48", "H48.33.02", "H48.11"]), world().directory)
     assert [(r.written, r.code, r.refusal) for r in found] == [
         ("000.00.11.H48", "H48.11", None),
         ("H48.33.02", "H48.33.02", None),
@@ -88,14 +92,14 @@ def test_old_codes_are_resolved_and_one_agency_under_two_codes_is_one_recipient(
 def test_a_recipient_that_cannot_be_served_fails_alone(
     code: str, changes: dict[str, Any], expected: Code, detail: str
 ) -> None:
-    first, second = resolve_recipients(verified([code, "H48.33.02"]), changed(code, **changes))
+    first, second = looked_up(verified([code, "H48.33.02"]), changed(code, **changes))
     assert first.refusal is not None
     assert (first.refusal.code, first.refusal.detail) == (expected, detail)
     assert second.refusal is None
 
 
 def test_an_unknown_recipient_is_named_with_its_field() -> None:
-    found = resolve_recipients(verified(["H48.11", "X99.99"]), world().directory)
+    found = looked_up(verified(["H48.11", "X99.99"]), world().directory)
     assert found[1].refusal is not None
     assert (found[1].refusal.code, found[1].refusal.field) == (
         Code.RECIPIENT_UNKNOWN,
@@ -104,7 +108,7 @@ def test_an_unknown_recipient_is_named_with_its_field() -> None:
 
 
 def test_the_sender_is_no_recipient_of_its_own() -> None:
-    found = resolve_recipients(verified([SENDER, "H48.11"]), world().directory)
+    found = looked_up(verified([SENDER, "H48.11"]), world().directory)
     assert found[0].refusal is not None
     assert found[0].refusal.code is Code.RULE_VIOLATED
 
@@ -121,7 +125,7 @@ def test_two_tiers_are_another_directory_not_other_code() -> None:
 
 def test_an_agency_that_begins_later_is_unknown_until_then() -> None:
     later = changed("H48.11", valid_from=date(2026, 7, 1)).at(date(2026, 3, 2))
-    (found,) = resolve_recipients(verified(["H48.11"]), later)
+    (found,) = looked_up(verified(["H48.11"]), later)
     assert found.refusal is not None
     assert (found.refusal.code, found.refusal.detail) == (Code.RECIPIENT_UNKNOWN, "H48.11: from 2026-07-01")
 
