@@ -18,6 +18,7 @@ has_venv() { have python3 && python3 -c 'import ensurepip, venv' >/dev/null 2>&1
 has_rabbitmq() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || have rabbitmq-server || [ -x /usr/sbin/rabbitmq-server ]; }
 has_postgresql() { exists '/usr/lib/postgresql/*/bin/initdb' || have initdb; }
 has_java() { have java && java -version >/dev/null 2>&1; }
+has_softhsm() { have softhsm2-util && { exists '/usr/lib/softhsm/*.so' || exists '/usr/lib/*/softhsm/*.so'; }; }
 has_javac() { have javac && javac -version >/dev/null 2>&1; }
 
 [ $# -eq 1 ] || usage
@@ -29,7 +30,7 @@ has_rabbitmq || missing+=(rabbitmq-server)
 if [ "$1" != demo ]; then
     has_postgresql || missing+=(postgresql)
     have xmlsec1 || missing+=(xmlsec1)
-    exists '/usr/lib/softhsm/*.so' || exists '/usr/lib/*/softhsm/*.so' || missing+=(softhsm2)
+    has_softhsm || missing+=(softhsm2)
     { has_java && has_javac; } || missing+=(default-jdk-headless)
 fi
 if [ "$1" = soak ]; then
